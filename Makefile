@@ -1,0 +1,87 @@
+# Everything that one does with swapcast by hand. `make` alone lists it.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TOOLS    := .tools
+
+# Knobs, to be set on the command line: make bench PKG=./market BENCH=Apply
+ARGS     ?=
+PKG      ?= ./...
+FUZZTIME ?= 20s
+BENCH    ?= .
+COUNT    ?= 6
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build and start the server with the built-in market (ARGS="--source ..." for another)
+	@exec bin/swapcast serve $(ARGS)
+
+.PHONY: build
+build: ## Build bin/swapcast, a static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/swapcast ./cmd/swapcast
+
+.PHONY: test
+test: test-deps docs-lint ## Install what the tests need, then run all of them: vet, race and leak checks, browser, npm client, k6
+	$(GO) vet ./...
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: race
+race: ## Run the Go tests under the race detector, installing nothing
+	$(GO) test -race -timeout 15m $(PKG)
+
+.PHONY: lint
+lint: ## Run golangci-lint, formatting included
+	@scripts/tools.sh golangci-lint
+	$(TOOLS)/golangci-lint run $(PKG)
+
+.PHONY: fmt
+fmt: ## Format the Go files with gofumpt and goimports
+	@scripts/tools.sh golangci-lint
+	$(TOOLS)/golangci-lint fmt
+
+.PHONY: docs-lint
+docs-lint: test-deps ## Lint the OpenAPI and AsyncAPI documents
+	@scripts/docslint/lint.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s) each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks COUNT (6) times into dist/bench.txt, ready for benchstat
+	@mkdir -p dist
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m $(PKG) | tee dist/bench.txt
+
+.PHONY: golden
+golden: ## Rewrite the golden files; review the diff before you commit it
+	@scripts/golden.sh
+
+.PHONY: check
+check: ## What a change must pass: format, vet, lint, race
+	@scripts/tools.sh golangci-lint
+	$(TOOLS)/golangci-lint fmt --diff
+	$(GO) vet ./...
+	$(TOOLS)/golangci-lint run
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: tools
+tools: ## Install the pinned developer tools into ./.tools
+	@scripts/tools.sh
+
+.PHONY: test-deps
+test-deps: ## Install what the tests need beyond Go: Chromium, npm packages, k6
+	@scripts/test-deps.sh
+
+.PHONY: clean
+clean: ## Remove what the other targets built, tools apart
+	@rm -rf bin dist
