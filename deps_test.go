@@ -19,8 +19,6 @@ const module = "github.com/swapcast/swapcast"
 // ownImports says which of our packages a package may import. "." is the root
 // package, "x/..." is x and everything below it. A package that is not listed
 // is an error: give it a line here, and think while you do.
-//
-//nolint:gochecknoglobals // a table
 var ownImports = []struct {
 	pkg string
 	may []string
@@ -49,8 +47,6 @@ var ownImports = []struct {
 
 // onlyFor lists packages that exist for tests and for the subcommands that run
 // them, with their importers outside tests. The data path never needs a fake.
-//
-//nolint:gochecknoglobals // a table
 var onlyFor = []struct {
 	pkg string
 	by  []string
@@ -64,8 +60,6 @@ var onlyFor = []struct {
 // test: folders ("x" is that folder alone, "x/..." those below it too) or
 // single files by name. One home each, so that replacing one is a change in
 // one place. A module that is not listed is an error.
-//
-//nolint:gochecknoglobals // a table
 var homes = []struct {
 	module string
 	in     []string
@@ -91,8 +85,6 @@ var homes = []struct {
 }
 
 // badNames are packages whose name says nothing about what is in them.
-//
-//nolint:gochecknoglobals // a table
 var badNames = []string{"utils", "util", "common", "models", "helpers", "internal", "pkg"}
 
 func TestImportRules(t *testing.T) {
