@@ -1,0 +1,49 @@
+// Package client is the Go SDK of the swapcast WebSocket: it dials, subscribes,
+// stays connected, and says when something was lost.
+//
+//	c, err := client.New("ws://127.0.0.1:8080/ws", client.Options{})
+//	go c.Run(ctx)
+//	err = c.Subscribe(ctx, client.ChannelPrices, mint)
+//	for ev := range c.Events() { ... }
+//
+// # What it promises
+//
+// Events of one (channel, asset) are delivered in the order in which the server
+// sent them. Whatever the client knows to be missing is announced by a [Gap] in
+// the place where it is missing: a jump of seq, an outage that the server's
+// numbering survived, a restart of the server, an overflow of the client's own
+// buffer. With [Options.Window] set, jumps in prices are what was asked for and
+// give no Gap.
+//
+// Subscriptions outlive connections: after a reconnect the client subscribes
+// again to everything it was subscribed to, and the resulting snapshots and
+// acknowledgements are delivered like the first ones.
+//
+// # Connections
+//
+// Reconnects wait with full jitter: a uniform random time up to a bound that
+// doubles from Options.MinBackoff to Options.MaxBackoff, and starts over only
+// once a connection has lasted. A close with code 1001 that carries a hint is
+// obeyed instead. Codes 4401 (bad key) and 1008 (policy), and the handshake
+// answers 400, 401 and 403, end Run: the same request would be refused again.
+//
+// A connection on which nothing is heard is asked for a pong, and given up
+// after Options.SilentAfter. A server that is up but whose feed is silent
+// answers pings, so a quiet market is not mistaken for a dead connection;
+// subscribe to [ChannelStatus] to hear of the feed itself.
+//
+// # Queues
+//
+// There is one: the event buffer, of Options.Buffer events. When the reader of
+// Events falls behind by more, the oldest event is dropped, counted in
+// Stats.Overflowed, and announced by a Gap with reason "client_overflow" before
+// the next event of its asset. With Options.OnEvent there is no buffer: a slow
+// handler holds up the reading, and the server then conflates prices and, past
+// its bound for trades, closes with 4408.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine. Run may be called once. Every
+// goroutine that the package starts has ended when Run returns (or, for a
+// client made by [Dial], when Close does).
+package client

@@ -1,0 +1,160 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/coder/websocket"
+)
+
+// head is what every message begins with.
+type head struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// read takes messages until the connection ends, and returns why.
+func (c *Client) read(s *session) error {
+	for {
+		typ, data, err := s.conn.Read(context.Background())
+		if err != nil {
+			return err
+		}
+		s.touch()
+		if typ != websocket.MessageText {
+			c.malformed(fmt.Errorf("binary frame of %d bytes", len(data)))
+			continue
+		}
+		c.frame(data)
+	}
+}
+
+// frame takes one frame: an object, or with batch=1 an array of them.
+func (c *Client) frame(data []byte) {
+	if !bytes.HasPrefix(data, []byte("[")) {
+		c.message(data)
+		return
+	}
+	var batch []json.RawMessage
+	if err := json.Unmarshal(data, &batch); err != nil {
+		c.malformed(err)
+		return
+	}
+	for _, m := range batch {
+		c.message(m)
+	}
+}
+
+// message decodes one object and passes it to whom it concerns.
+func (c *Client) message(data []byte) {
+	c.mu.Lock()
+	c.stats.Messages++
+	c.stats.Bytes += uint64(len(data))
+	c.mu.Unlock()
+	var h head
+	if err := json.Unmarshal(data, &h); err != nil {
+		c.malformed(err)
+		return
+	}
+	switch h.Type {
+	case "price":
+		decode(c, data, func(p *Price) { c.update(assetKey{ChannelPrices, p.AssetID}, p.Seq, p.Slot, p) })
+	case "trade":
+		decode(c, data, func(t *Trade) { c.update(assetKey{ChannelTrades, t.AssetID}, t.Seq, t.Slot, t) })
+	case "balance":
+		decode(c, data, func(b *Balance) { c.deliver(b) })
+	case "retract":
+		decode(c, data, func(r *Retract) { c.deliver(r) })
+	case "gap":
+		decode(c, data, c.gap)
+	case "status":
+		decode(c, data, func(s *Status) { c.slot(s.Slot); c.deliver(s) })
+	case "subscribed":
+		decode(c, data, func(s *Subscribed) { c.subscribed(h.ID, s) })
+	case "unsubscribed", "pong":
+		c.mu.Lock()
+		c.answered(h.ID, answer{})
+		c.mu.Unlock()
+	case "error":
+		decode(c, data, func(e *Error) { c.complaint(h.ID, e) })
+	default:
+		c.mu.Lock()
+		c.stats.Unknown++
+		c.mu.Unlock()
+	}
+}
+
+// decode reads a message of a known type.
+func decode[T any](c *Client, data []byte, then func(*T)) {
+	v := new(T)
+	if err := json.Unmarshal(data, v); err != nil {
+		c.malformed(err)
+		return
+	}
+	then(v)
+}
+
+// update delivers a numbered update, and before it the gap that its number shows.
+func (c *Client) update(key assetKey, seq, slot uint64, ev Event) {
+	c.mu.Lock()
+	gap, missing := c.seqs.see(key, seq)
+	c.stats.LastSlot = max(c.stats.LastSlot, slot)
+	c.mu.Unlock()
+	if missing {
+		c.deliver(&gap)
+	}
+	c.deliver(ev)
+}
+
+// gap delivers a gap that the server tells of.
+func (c *Client) gap(g *Gap) {
+	c.mu.Lock()
+	c.seqs.announced(g)
+	c.mu.Unlock()
+	c.deliver(g)
+}
+
+func (c *Client) slot(slot uint64) {
+	c.mu.Lock()
+	c.stats.LastSlot = max(c.stats.LastSlot, slot)
+	c.mu.Unlock()
+}
+
+// subscribed takes an acknowledgement: it answers a request, and its epoch
+// decides what the jumps since the last connection mean.
+func (c *Client) subscribed(id string, s *Subscribed) {
+	c.mu.Lock()
+	if r := c.answered(id, answer{ack: s}); r != nil {
+		s.Renewal = r.renewal
+	}
+	gaps := c.seqs.acknowledged(s.Epoch)
+	c.mu.Unlock()
+	c.deliver(s)
+	for i := range gaps {
+		c.deliver(&gaps[i])
+	}
+}
+
+// complaint takes an error: the answer to a request, or an event of its own.
+func (c *Client) complaint(id string, e *Error) {
+	c.mu.Lock()
+	var r *request
+	if e.AssetID != "" {
+		r = c.refused(id, AssetError{AssetID: e.AssetID, Code: e.Code})
+	} else {
+		r = c.answered(id, answer{err: &RequestError{Code: e.Code, Message: e.Message}})
+	}
+	c.mu.Unlock()
+	if r == nil {
+		c.deliver(e)
+	}
+}
+
+func (c *Client) malformed(err error) {
+	c.mu.Lock()
+	c.stats.Malformed++
+	c.mu.Unlock()
+	c.opts.Logger.Debug("message dropped", "err", err)
+}

@@ -1,0 +1,241 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/swapcast/swapcast"
+)
+
+// Options configure a Server. The zero value is a working server; New copies
+// them and fills in the defaults named below.
+type Options struct {
+	// Feed is written into prices and trades where it is not a live chain.
+	Feed swapcast.Feed
+
+	// Shards is the number of writing goroutines. Default GOMAXPROCS, at most
+	// 64 (a mint remembers its shards in one machine word).
+	Shards int
+
+	// AllowedOrigins are the browser origins that may connect beside the
+	// server's own: "https://app.example.com", "app.example.com" (any scheme),
+	// "*.example.com", or "*" for all. A client without an Origin header is no
+	// browser and is always let in.
+	AllowedOrigins []string
+
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed when
+	// connections are counted by address. Default none.
+	TrustedProxies []netip.Prefix
+
+	// KeysFile holds the API keys that may connect; see ParseKeys for its
+	// form. Empty: everybody may.
+	KeysFile string
+
+	Limits Limits
+	Timing Timing
+
+	// OnConn, when set, is called for each accepted connection, and what it
+	// returns (nil allowed) when that connection has ended. Both run on the
+	// connection's own goroutine, outside all locks; a slow one delays only
+	// that client's requests.
+	OnConn func(ConnInfo) func(ConnEnd)
+
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default: none
+	Metrics *Metrics         // nil allowed
+}
+
+// Limits bound what one client, one address and everybody together may hold.
+// A zero field takes its default; a negative one switches that limit off.
+type Limits struct {
+	// MessageBytes is the largest message a client may send; a larger one
+	// closes with 1009. Default 65,536. Cannot be switched off.
+	MessageBytes int
+	// MessagesPerSecond and MessageBurst are the token bucket of a client's
+	// messages and pings. Defaults 50 and 200.
+	MessagesPerSecond float64
+	MessageBurst      int
+	// AbuseMessages is how many messages over the rate, less the rate itself,
+	// a client may send before it is closed with 1008. Default 2,000.
+	AbuseMessages int
+	// BadRequests is how many refused requests in a row close with 4400.
+	// Default 10, as the contract says.
+	BadRequests int
+	// Subscriptions is how many one connection may hold over all channels,
+	// AssetsPerMessage how many one message may name. Defaults 1,024 both.
+	Subscriptions    int
+	AssetsPerMessage int
+	// Connections is how many there may be in all. Default 19,000: what the
+	// usual hard limit of 20,000 open files leaves.
+	Connections int
+	// ConnectionsPerAddress is how many one address may hold. Default 1,000
+	// and none for loopback, where proxies and load tests come from; a value
+	// that is set holds for loopback too.
+	ConnectionsPerAddress int
+
+	// QueuedPrices is how many price messages may wait for a slow client
+	// before only the newest of each asset is kept. Default 512.
+	QueuedPrices int
+	// QueuedTrades is how many trades may wait for a slow client before it is
+	// closed with 4408. Default 4,096.
+	QueuedTrades int
+	// QueuedReplies is how many answers may wait for a client that does not
+	// read them before it is closed with 4408. Default 2,048. It exceeds
+	// what one message can ask for.
+	QueuedReplies int
+	// ShardQueue is how many published updates may wait for one shard. Beyond
+	// it prices are kept newest-only and trades are dropped, counted and told
+	// to their subscribers as a gap. Default 65,536.
+	ShardQueue int
+	// RetainedAssets is how many mints without subscribers keep their last
+	// price for snapshots; the longest silent is forgotten first. Default
+	// 200,000, about 100 MB.
+	RetainedAssets int
+}
+
+// Timing holds the intervals of the connection's life. A zero field takes its
+// default.
+type Timing struct {
+	// PingInterval is the mean time between pings, jittered by a quarter.
+	// Default 25 s.
+	PingInterval time.Duration
+	// DeadAfter is how long a client may give no sign of life (a message, a
+	// ping, a pong, or room in a socket that was full) before its connection
+	// is cut. Default 75 s.
+	DeadAfter time.Duration
+	// MessageTimeout is how long a client may take to send one message.
+	// Default 15 s.
+	MessageTimeout time.Duration
+	// CloseTimeout is how long a connection that was told to close may take
+	// before it is cut. Default 5 s.
+	CloseTimeout time.Duration
+	// ReconnectMin and ReconnectMax bound the jittered hint that a drained
+	// client is given. Defaults 500 ms and 10 s.
+	ReconnectMin, ReconnectMax time.Duration
+	// SendBuffer is the kernel's send buffer of one connection, in bytes. A
+	// larger one makes a slow client's prices older. Default 131,072;
+	// negative leaves it to the kernel.
+	SendBuffer int
+}
+
+// ConnInfo is what is known of a client when it connects.
+type ConnInfo struct {
+	ID         uint64 // unique in this server's run
+	TestID     string // "" where not given, "invalid" where not fit to log
+	VUID       string
+	Scenario   string
+	RemoteAddr string
+	Key        string // name of the API key, never the key
+	UserAgent  string
+	Beta       bool
+	Window     time.Duration
+	Batch      bool
+}
+
+// ConnEnd is how a connection ended.
+type ConnEnd struct {
+	Code      int    // close code: ours where we closed, else the client's; 1006 without one
+	Reason    string // for logs; never holds what the client sent
+	Duration  time.Duration
+	Sent      uint64 // messages handed to the socket
+	Conflated uint64 // prices skipped for a newer one
+}
+
+// Stats is a moment's view for status pages.
+type Stats struct {
+	Epoch         string
+	Connections   int
+	Subscriptions map[string]int64 // by channel
+	Assets        int              // mints with a last price or a subscriber
+	Sent          uint64
+	Conflated     uint64
+	Draining      bool
+}
+
+const maxShards = 64
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Shards == 0 {
+		o.Shards = min(runtime.GOMAXPROCS(0), maxShards)
+	}
+	if o.Shards < 0 || o.Shards > maxShards {
+		return o, fmt.Errorf("shards: %d is not between 1 and %d", o.Shards, maxShards)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Limits.MessageBytes < 0 {
+		return o, errors.New("limits: a message without a largest size is refused")
+	}
+	o.Limits.setDefaults()
+	o.Timing.setDefaults()
+	if o.Timing.ReconnectMax < o.Timing.ReconnectMin {
+		return o, fmt.Errorf("timing: reconnect hint from %v to %v", o.Timing.ReconnectMin, o.Timing.ReconnectMax)
+	}
+	return o, nil
+}
+
+// perAddressDefault is ConnectionsPerAddress where none was set; loopback is
+// then not counted.
+const perAddressDefault = 1000
+
+// unlimited stands for a limit that was switched off.
+const unlimited = int(^uint(0) >> 1)
+
+func (l *Limits) setDefaults() {
+	if l.MessagesPerSecond == 0 {
+		l.MessagesPerSecond = 50
+	}
+	for _, f := range []struct {
+		field *int
+		def   int
+	}{
+		{&l.MessageBytes, 64 << 10},
+		{&l.MessageBurst, 200},
+		{&l.AbuseMessages, 2000},
+		{&l.BadRequests, 10},
+		{&l.Subscriptions, 1024},
+		{&l.AssetsPerMessage, 1024},
+		{&l.Connections, 19_000},
+		{&l.QueuedPrices, 512},
+		{&l.QueuedTrades, 4096},
+		{&l.QueuedReplies, 2048},
+		{&l.ShardQueue, 65_536},
+		{&l.RetainedAssets, 200_000},
+	} {
+		switch {
+		case *f.field == 0:
+			*f.field = f.def
+		case *f.field < 0:
+			*f.field = unlimited
+		}
+	}
+}
+
+func (t *Timing) setDefaults() {
+	for _, f := range []struct {
+		field *time.Duration
+		def   time.Duration
+	}{
+		{&t.PingInterval, 25 * time.Second},
+		{&t.DeadAfter, 75 * time.Second},
+		{&t.MessageTimeout, 15 * time.Second},
+		{&t.CloseTimeout, 5 * time.Second},
+		{&t.ReconnectMin, 500 * time.Millisecond},
+		{&t.ReconnectMax, 10 * time.Second},
+	} {
+		if *f.field <= 0 {
+			*f.field = f.def
+		}
+	}
+	if t.SendBuffer == 0 {
+		t.SendBuffer = 128 << 10
+	}
+}
