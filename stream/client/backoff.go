@@ -3,6 +3,7 @@ package client
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,7 +31,7 @@ const longestHint = 2 * time.Minute
 // syntax.
 //
 //nolint:gochecknoglobals // never written
-var hintPattern = regexp.MustCompile(`(?i)(?:reconnect|retry)[^0-9]{0,24}?(?:_ms\D{0,3})?(\d{1,9})(?:\.\d+)?\s*(ms|s\b|sec)?`)
+var hintPattern = regexp.MustCompile(`(?i)(?:reconnect|retry)[^0-9]{0,24}?(?:_ms\D{0,3})?(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s\b|sec)?`)
 
 // retryAfter reads the header of that name where it is a number of seconds.
 func retryAfter(value string) (time.Duration, bool) {
@@ -48,13 +49,13 @@ func reconnectHint(reason string) (time.Duration, bool) {
 	if m == nil {
 		return 0, false
 	}
-	n, err := strconv.Atoi(m[1])
+	n, err := strconv.ParseFloat(m[1], 64)
 	if err != nil {
 		return 0, false
 	}
-	d := time.Duration(n) * time.Millisecond
-	if m[2] == "s" || m[2] == "sec" {
-		d = time.Duration(n) * time.Second
+	unit := time.Millisecond
+	if strings.HasPrefix(strings.ToLower(m[2]), "s") {
+		unit = time.Second
 	}
-	return min(d, longestHint), true
+	return min(time.Duration(n*float64(unit)), longestHint), true
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"sync"
 	"time"
@@ -114,7 +115,7 @@ func (c *Client) Close() error {
 
 // Run keeps the client connected until ctx ends, when it closes the connection
 // with code 1000 and returns nil, or until the server refuses it for good, when
-// it returns a *RefusedError. It closes Events on its way out.
+// it returns a *RefusedError. Events ends after it.
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
 	if c.started {
@@ -183,9 +184,24 @@ func (c *Client) shut(err error) {
 	c.events.close()
 }
 
-// Events is where events wait. The channel is closed when Run ends. It stays
-// empty where Options.OnEvent is set.
-func (c *Client) Events() <-chan Event { return c.events.ch }
+// Events returns the events as they come, for a range loop that ends when Run
+// has ended and all of them were taken. Breaking out of the loop loses nothing:
+// the next loop goes on where this one stopped. It yields nothing where
+// Options.OnEvent is set.
+func (c *Client) Events() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for {
+			ev, err := c.events.take(context.Background())
+			if err != nil || !yield(ev) {
+				return
+			}
+		}
+	}
+}
+
+// Next waits for the next event. The error is ctx's, or ErrClosed when Run has
+// ended and all events were taken.
+func (c *Client) Next(ctx context.Context) (Event, error) { return c.events.take(ctx) }
 
 // Stats returns the present counts.
 func (c *Client) Stats() Stats {
@@ -208,9 +224,9 @@ func (c *Client) deliver(ev Event) {
 		c.opts.OnEvent(ev)
 		return
 	}
-	if dropped := c.events.put(ev); dropped > 0 {
+	if c.events.put(ev) {
 		c.mu.Lock()
-		c.stats.Overflowed += uint64(dropped)
+		c.stats.Overflowed++
 		c.mu.Unlock()
 	}
 }

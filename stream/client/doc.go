@@ -37,7 +37,7 @@
 // There is one: the event buffer, of Options.Buffer events. When the reader of
 // Events falls behind by more, the oldest event is dropped, counted in
 // Stats.Overflowed, and announced by a Gap with reason "client_overflow" before
-// the next event of its asset. With Options.OnEvent there is no buffer: a slow
+// the next event of its asset that is left. With Options.OnEvent there is no buffer: a slow
 // handler holds up the reading, and the server then conflates prices and, past
 // its bound for trades, closes with 4408.
 //

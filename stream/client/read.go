@@ -126,9 +126,10 @@ func (c *Client) slot(slot uint64) {
 // decides what the jumps since the last connection mean.
 func (c *Client) subscribed(id string, s *Subscribed) {
 	c.mu.Lock()
-	if r := c.answered(id, answer{ack: s}); r != nil {
+	if r := c.pending[id]; r != nil {
 		s.Renewal = r.renewal
 	}
+	c.answered(id, answer{ack: s})
 	gaps := c.seqs.acknowledged(s.Epoch)
 	c.mu.Unlock()
 	c.deliver(s)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -231,7 +232,9 @@ func (c *Client) renewals() []command {
 		byChannel[key.channel] = assets
 	}
 	var cmds []command
-	for channel, assets := range byChannel {
+	for _, channel := range slices.Sorted(maps.Keys(byChannel)) {
+		assets := byChannel[channel]
+		slices.Sort(assets)
 		if len(assets) == 0 {
 			cmds = append(cmds, newCommand("subscribe", channel, nil))
 		}

@@ -1,11 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +58,7 @@ func (c *Client) connect(ctx context.Context) ending {
 		return c.dialFailed(resp, err)
 	}
 	conn.SetReadLimit(c.opts.MaxMessage)
+	s.touch()
 	s.conn = conn
 	renew := c.connected(s)
 
@@ -127,6 +130,9 @@ func (c *Client) connected(s *session) (renew []command) {
 	for _, r := range c.pending {
 		waiting = append(waiting, r.command)
 	}
+	slices.SortFunc(waiting, func(a, b command) int { // in the order in which they were asked
+		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+	})
 	c.conn = s
 	c.mu.Unlock()
 	if first {
@@ -236,21 +242,20 @@ func (s *session) watch() {
 	if s.silence < 0 {
 		return
 	}
-	asked := false
+	asked := int64(-1) // the sign of life after which a ping went out
 	for {
-		idle := time.Since(s.start) - time.Duration(s.heard.Load())
+		heard := s.heard.Load()
+		idle := time.Since(s.start) - time.Duration(heard)
 		next := s.silence/2 - idle
 		switch {
 		case idle >= s.silence:
 			s.silent.Store(true)
 			_ = s.conn.CloseNow() // wakes the reading
 			return
-		case idle < s.silence/2:
-			asked = false
-		default:
+		case idle >= s.silence/2:
 			next = s.silence - idle
-			if !asked {
-				asked = true
+			if asked != heard {
+				asked = heard
 				s.send(command{Action: "ping", ID: "alive"})
 			}
 		}
