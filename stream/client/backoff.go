@@ -1,9 +1,8 @@
 package client
 
 import (
-	"regexp"
+	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -26,13 +25,6 @@ func backoff(attempt int, minimum, maximum time.Duration, random float64) time.D
 // away for hours was told wrongly.
 const longestHint = 2 * time.Minute
 
-// hintPattern finds the number in reasons such as "going away, reconnect in
-// 1500ms" and "reconnect_ms=1500". It is compiled once: a constant in all but
-// syntax.
-//
-//nolint:gochecknoglobals // never written
-var hintPattern = regexp.MustCompile(`(?i)(?:reconnect|retry)[^0-9]{0,24}?(?:_ms\D{0,3})?(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s\b|sec)?`)
-
 // retryAfter reads the header of that name where it is a number of seconds.
 func retryAfter(value string) (time.Duration, bool) {
 	n, err := strconv.Atoi(value)
@@ -42,20 +34,14 @@ func retryAfter(value string) (time.Duration, bool) {
 	return min(time.Duration(n)*time.Second, longestHint), true
 }
 
-// reconnectHint reads the jittered hint from the reason of a close with 1001.
-// A bare number is milliseconds.
+// reconnectHint reads the reason of a close with 1001, as wire.AppendReconnectHint
+// writes it: how long this client, and no other, should wait.
 func reconnectHint(reason string) (time.Duration, bool) {
-	m := hintPattern.FindStringSubmatch(reason)
-	if m == nil {
+	var hint struct {
+		ReconnectMS *int64 `json:"reconnectMs"`
+	}
+	if err := json.Unmarshal([]byte(reason), &hint); err != nil || hint.ReconnectMS == nil || *hint.ReconnectMS < 0 {
 		return 0, false
 	}
-	n, err := strconv.ParseFloat(m[1], 64)
-	if err != nil {
-		return 0, false
-	}
-	unit := time.Millisecond
-	if strings.HasPrefix(strings.ToLower(m[2]), "s") {
-		unit = time.Second
-	}
-	return min(time.Duration(n*float64(unit)), longestHint), true
+	return time.Duration(min(*hint.ReconnectMS, longestHint.Milliseconds())) * time.Millisecond, true
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 func TestSubscribeThenPrices(t *testing.T) {
@@ -214,7 +216,7 @@ func TestGoingAwayHint(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *server) {
 		srv.start(Options{})
 		p := srv.accept()
-		p.close(websocket.StatusGoingAway, "server is going away, reconnect in 3250ms")
+		p.close(websocket.StatusGoingAway, `{"reconnectMs":3250}`)
 		closed := time.Now()
 		srv.accept()
 		if waited := time.Since(closed); waited.Round(10*time.Millisecond) != 3250*time.Millisecond {
@@ -224,13 +226,13 @@ func TestGoingAwayHint(t *testing.T) {
 }
 
 func TestRefusedForGood(t *testing.T) {
-	for _, code := range []websocket.StatusCode{closeBadKey, websocket.StatusPolicyViolation} {
+	for _, code := range []wire.CloseCode{wire.CloseBadKey, wire.ClosePolicy, wire.CloseBadRequest, wire.CloseTooBig} {
 		inBubble(t, func(t *testing.T, srv *server) {
 			c, ended := srv.run(Options{})
 			p := srv.accept()
 			waiting := subscribe(t, c, ChannelPrices, sol)
 			p.want("subscribe", ChannelPrices, sol)
-			p.close(code, "bad key")
+			p.close(websocket.StatusCode(code), "bad key")
 			var refused *RefusedError
 			if err := <-ended; !errors.As(err, &refused) || refused.Code != int(code) || refused.Reason != "bad key" {
 				t.Fatalf("close %d: Run returned %v", code, err)

@@ -1,13 +1,17 @@
 package client
 
-import "time"
+import (
+	"time"
+
+	"github.com/swapcast/swapcast/stream/wire"
+)
 
 // Channels of the server.
 const (
-	ChannelPrices   = "prices"
-	ChannelTrades   = "trades"
-	ChannelBalances = "balances"
-	ChannelStatus   = "status"
+	ChannelPrices   = wire.ChannelPrices
+	ChannelTrades   = wire.ChannelTrades
+	ChannelBalances = wire.ChannelBalances
+	ChannelStatus   = wire.ChannelStatus
 )
 
 // Event is one of *Price, *Trade, *Balance, *Retract, *Gap, *Status, *Error,

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // subscribed makes a client that is subscribed to trades and prices of sol.
@@ -225,22 +227,21 @@ func TestHandlerInPlaceOfTheChannel(t *testing.T) {
 
 func TestReconnectHint(t *testing.T) {
 	for reason, want := range map[string]time.Duration{
-		"going away, reconnect in 1500ms":   1500 * time.Millisecond,
-		"reconnect_ms=420":                  420 * time.Millisecond,
-		"reconnect after 2s":                2 * time.Second,
-		"reconnect in 1.25s":                1250 * time.Millisecond,
-		`{"reconnectInMs":77}`:              77 * time.Millisecond,
-		"reconnect in 999999999s":           longestHint,
-		"server 10.0.0.1 is going away":     -1,
-		"":                                  -1,
-		"reconnect when you feel like it":   -1,
-		"reconnect in \xff\xfe99999999999s": 999999999 * time.Millisecond,
+		string(wire.AppendReconnectHint(nil, 1500)): 1500 * time.Millisecond,
+		`{"reconnectMs":0}`:                         0,
+		`{"reconnectMs":99999999999}`:               longestHint,
+		`{"reconnectMs":9999999999999999999}`:       -1,
+		`{"reconnectMs":-5}`:                        -1,
+		`{"reconnectMs":null}`:                      -1,
+		`{"reconnectMs":"5"}`:                       -1,
+		"server is going away":                      -1,
+		"":                                          -1,
 	} {
 		got, ok := reconnectHint(reason)
 		if !ok {
 			got = -1
 		}
-		if got != min(want, longestHint) {
+		if got != want {
 			t.Errorf("%q: %s, want %s", reason, got, want)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // command is what goes to the server, one JSON object a frame.
@@ -56,7 +58,7 @@ type answer struct {
 // *RequestError. When ctx ends first, the request is not taken back: it may
 // still be granted.
 func (c *Client) Subscribe(ctx context.Context, channel string, assets ...string) error {
-	ans, err := c.roundTrip(ctx, newCommand("subscribe", channel, slices.Clone(assets)), false)
+	ans, err := c.roundTrip(ctx, newCommand(wire.ActionSubscribe, channel, slices.Clone(assets)), false)
 	if err != nil {
 		return fmt.Errorf("subscribe %s: %w", channel, err)
 	}
@@ -82,7 +84,7 @@ func (c *Client) Unsubscribe(ctx context.Context, channel string, assets ...stri
 	if idle {
 		return nil
 	}
-	_, err := c.roundTrip(ctx, newCommand("unsubscribe", channel, slices.Clone(assets)), false)
+	_, err := c.roundTrip(ctx, newCommand(wire.ActionUnsubscribe, channel, slices.Clone(assets)), false)
 	if errors.Is(err, ErrDisconnected) {
 		return nil // what the server held ended with the connection
 	}
@@ -96,7 +98,7 @@ func (c *Client) Unsubscribe(ctx context.Context, channel string, assets ...stri
 // writing (an answer shows that the server works, not only its kernel).
 func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
-	if _, err := c.roundTrip(ctx, command{Action: "ping"}, false); err != nil {
+	if _, err := c.roundTrip(ctx, command{Action: wire.ActionPing}, false); err != nil {
 		return 0, fmt.Errorf("ping: %w", err)
 	}
 	return time.Since(start), nil
@@ -148,7 +150,7 @@ func (c *Client) register(r *request) (*session, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
-	if c.conn == nil && r.Action != "subscribe" {
+	if c.conn == nil && r.Action != wire.ActionSubscribe {
 		return nil, ErrDisconnected
 	}
 	c.nextID++
@@ -166,13 +168,13 @@ func (c *Client) answered(id string, a answer) *request {
 		return nil
 	}
 	delete(c.pending, id)
-	if r.Action == "subscribe" && a.err == nil && a.ack == nil {
+	if r.Action == wire.ActionSubscribe && a.err == nil && a.ack == nil {
 		a.err = &RequestError{Code: "bad_answer", Message: "the server answered something else than was asked"}
 	}
 	switch {
-	case r.Action == "subscribe":
+	case r.Action == wire.ActionSubscribe:
 		c.granted(r, a)
-	case r.Action == "unsubscribe" && a.err == nil:
+	case r.Action == wire.ActionUnsubscribe && a.err == nil:
 		for _, asset := range r.assets {
 			c.seqs.forget(assetKey{r.Channel, asset})
 		}
@@ -236,10 +238,10 @@ func (c *Client) renewals() []command {
 		assets := byChannel[channel]
 		slices.Sort(assets)
 		if len(assets) == 0 {
-			cmds = append(cmds, newCommand("subscribe", channel, nil))
+			cmds = append(cmds, newCommand(wire.ActionSubscribe, channel, nil))
 		}
 		for chunk := range slices.Chunk(assets, renewalChunk) {
-			cmds = append(cmds, newCommand("subscribe", channel, chunk))
+			cmds = append(cmds, newCommand(wire.ActionSubscribe, channel, chunk))
 		}
 	}
 	return cmds

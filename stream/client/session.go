@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // session is one connection.
@@ -107,17 +109,15 @@ func (s *session) ending(err error) ending {
 	}
 	end.err = closed
 	switch closed.Code {
-	case websocket.StatusPolicyViolation, closeBadKey:
+	case websocket.StatusCode(wire.ClosePolicy), websocket.StatusCode(wire.CloseTooBig),
+		websocket.StatusCode(wire.CloseBadRequest), websocket.StatusCode(wire.CloseBadKey):
 		end.refused = &RefusedError{Code: int(closed.Code), Reason: closed.Reason}
 		end.err = end.refused
-	case websocket.StatusGoingAway:
+	case websocket.StatusCode(wire.CloseGoingAway):
 		end.hint, end.hinted = reconnectHint(closed.Reason)
 	}
 	return end
 }
-
-// closeBadKey is the server's close code for an API key that it does not know.
-const closeBadKey websocket.StatusCode = 4401
 
 // connected publishes the session and returns what has to be subscribed again.
 func (c *Client) connected(s *session) (renew []command) {
@@ -153,7 +153,7 @@ func (c *Client) disconnected() {
 	defer c.mu.Unlock()
 	c.conn = nil
 	for id, r := range c.pending {
-		if r.Action == "subscribe" && !r.renewal {
+		if r.Action == wire.ActionSubscribe && !r.renewal {
 			continue
 		}
 		delete(c.pending, id)
@@ -182,7 +182,7 @@ func (c *Client) renewOne(ctx context.Context, s *session, cmd command) bool {
 		case err == nil:
 			c.dropUnwanted(s, cmd)
 			return true
-		case errors.As(err, &refusal) && refusal.Code == "rate_limited":
+		case errors.As(err, &refusal) && refusal.Code == string(wire.RateLimited):
 		case errors.As(err, &refusal):
 			c.opts.Logger.Warn("subscription not renewed", "channel", cmd.Channel, "err", err)
 			return true
@@ -218,7 +218,7 @@ func (c *Client) dropUnwanted(s *session, cmd command) {
 	}
 	c.mu.Unlock()
 	if len(stale) > 0 {
-		s.send(newCommand("unsubscribe", cmd.Channel, stale))
+		s.send(newCommand(wire.ActionUnsubscribe, cmd.Channel, stale))
 	}
 }
 
@@ -256,7 +256,7 @@ func (s *session) watch() {
 			next = s.silence - idle
 			if asked != heard {
 				asked = heard
-				s.send(command{Action: "ping", ID: "alive"})
+				s.send(command{Action: wire.ActionPing, ID: "alive"})
 			}
 		}
 		timer := time.NewTimer(next)
