@@ -1,0 +1,21 @@
+// Package api answers the HTTP side of the contract: prices, tokens, trades and
+// status under /v1, the two API documents, liveness and readiness. It reads
+// what others keep and owns no data, no goroutine and no queue.
+//
+// Promises:
+//   - A price and a trade have the very JSON that WebSocket clients see: the
+//     encoders of stream/wire make both.
+//   - What is not known is null or left out, never 0 and never a guess.
+//   - Every error is application/problem+json (RFC 9457) with a stable "code";
+//     the codes are listed in problem.go and in the OpenAPI document.
+//   - Paths that the contract names and this version does not serve yet answer
+//     501 not_implemented; they are not in the OpenAPI document.
+//   - Answers with data are never cached (Cache-Control: no-store). The two
+//     documents carry an ETag.
+//
+// Limits: 100 assets a request for prices, 1,000 trades a request. Nothing is
+// read from a request body.
+//
+// The handler may be called from many goroutines at once; the functions in
+// Options must allow that.
+package api

@@ -1,0 +1,194 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// pricesAnswer is the answer of /v1/prices.
+type pricesAnswer struct {
+	Prices []json.RawMessage `json:"prices"` // each as on the WebSocket
+	Errors []assetError      `json:"errors,omitempty"`
+}
+
+// prices serves the named assets, or the most liquid ones.
+func (h *handler) prices(w http.ResponseWriter, r *http.Request) {
+	values, p := readQuery(r.URL.RawQuery)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	mints, refused, named, p := readAssets(values)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	answer := pricesAnswer{Prices: []json.RawMessage{}, Errors: refused}
+	if !named {
+		for _, price := range h.Market.Top(topPrices) {
+			answer.Prices = append(answer.Prices, h.priceJSON(&price))
+		}
+	}
+	for _, mint := range mints {
+		price, ok := h.Market.Price(mint)
+		if !ok {
+			price = swapcast.Price{Mint: mint}
+		}
+		answer.Prices = append(answer.Prices, h.priceJSON(&price))
+	}
+	writeJSON(w, http.StatusOK, "application/json", answer)
+}
+
+// tradesAnswer is the answer of /v1/trades/{mint}.
+type tradesAnswer struct {
+	AssetID string            `json:"assetId"`
+	Trades  []json.RawMessage `json:"trades"` // each as on the WebSocket, newest first
+}
+
+// trades serves a mint's newest trades; a mint that never traded has none.
+func (h *handler) trades(w http.ResponseWriter, r *http.Request) {
+	mint, p := readMint(r.PathValue("mint"))
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	values, p := readQuery(r.URL.RawQuery)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	limit, p := readLimit(values, MaxTrades, defaultTrades)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	answer := tradesAnswer{AssetID: mint.String(), Trades: []json.RawMessage{}}
+	for _, trade := range h.Market.Trades(mint, limit) {
+		answer.Trades = append(answer.Trades, h.tradeJSON(&trade))
+	}
+	writeJSON(w, http.StatusOK, "application/json", answer)
+}
+
+// tokenAnswer is the answer of /v1/tokens/{mint}. What is not known is null.
+type tokenAnswer struct {
+	AssetID      string        `json:"assetId"`
+	Symbol       string        `json:"symbol"` // "" unknown
+	Name         string        `json:"name"`   // "" unknown
+	Decimals     *uint8        `json:"decimals"`
+	Price        *float64      `json:"price"` // US dollars per whole token
+	PriceSOL     *float64      `json:"priceSol"`
+	Confidence   *float64      `json:"confidence"` // 0 to 1
+	LiquidityUSD *float64      `json:"liquidityUsd"`
+	Source       string        `json:"source"` // DEX of the swap that last moved the price
+	Slot         uint64        `json:"slot"`   // of that swap, 0 none
+	Feed         swapcast.Feed `json:"feed,omitempty"`
+	Pools        []poolAnswer  `json:"pools"` // weightiest first
+}
+
+// poolAnswer is one pool of a token.
+type poolAnswer struct {
+	Pool         string   `json:"pool"`
+	Source       string   `json:"source"` // DEX
+	OtherAssetID string   `json:"otherAssetId"`
+	Price        *float64 `json:"price"`        // US dollars per whole token in this pool
+	Reserve      *string  `json:"reserve"`      // raw units of the token, decimal
+	OtherReserve *string  `json:"otherReserve"` // raw units of the other side
+	LiquidityUSD *float64 `json:"liquidityUsd"`
+	Share        float64  `json:"share"`  // of the weight behind the price, 0 to 1
+	Agrees       bool     `json:"agrees"` // with the band that makes the price
+	LastSlot     uint64   `json:"lastSlot"`
+	Trades       uint64   `json:"trades"` // seen by this server run
+}
+
+// token serves the facts of one mint.
+func (h *handler) token(w http.ResponseWriter, r *http.Request) {
+	mint, p := readMint(r.PathValue("mint"))
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	token, known := h.Market.Token(mint)
+	price, traded := h.Market.Price(mint)
+	if !known && !traded {
+		writeProblem(w, newProblem(CodeUnknownAsset, "mint", fmt.Sprintf("%s has not traded here since the server started", mint)))
+		return
+	}
+	answer := tokenAnswer{
+		AssetID: mint.String(),
+		Symbol:  token.Symbol,
+		Name:    token.Name,
+		Source:  price.DEX,
+		Slot:    price.Slot,
+		Feed:    h.Feed,
+		Pools:   poolAnswers(h.Pools(mint)),
+	}
+	if token.Known {
+		answer.Decimals = &token.Decimals
+	}
+	if traded && price.Known {
+		answer.Price, answer.Confidence, answer.LiquidityUSD = &price.USD, &price.Confidence, &price.LiquidityUSD
+	}
+	if traded && price.SOLKnown {
+		answer.PriceSOL = &price.SOL
+	}
+	writeJSON(w, http.StatusOK, "application/json", answer)
+}
+
+func poolAnswers(pools []Pool) []poolAnswer {
+	answers := make([]poolAnswer, 0, len(pools))
+	for _, pool := range pools {
+		a := poolAnswer{
+			Pool:         address(pool.Address),
+			Source:       pool.DEX,
+			OtherAssetID: address(pool.Other),
+			Share:        pool.Share,
+			Agrees:       pool.Agrees,
+			LastSlot:     pool.LastSlot,
+			Trades:       pool.Trades,
+		}
+		if pool.USDKnown {
+			a.Price = &pool.USD
+		}
+		if pool.ReservesKnown {
+			asset, other := strconv.FormatUint(pool.ReserveAsset, 10), strconv.FormatUint(pool.ReserveOther, 10)
+			a.Reserve, a.OtherReserve = &asset, &other
+		}
+		if pool.LiquidityUSD > 0 {
+			a.LiquidityUSD = &pool.LiquidityUSD
+		}
+		answers = append(answers, a)
+	}
+	return answers
+}
+
+// address is k in base58, or "" where it is not known.
+func address(k solana.PublicKey) string {
+	if k.IsZero() {
+		return ""
+	}
+	return k.String()
+}
+
+// priceJSON is the WebSocket's message for p. Its ts is when the update came
+// in, and its seq 0: when, whether and as which number it was published is
+// known to the WebSocket alone.
+func (h *handler) priceJSON(p *swapcast.Price) json.RawMessage {
+	return wire.AppendPrice(nil, p, h.meta(p.ReceivedAt))
+}
+
+// tradeJSON is the WebSocket's message for t, with the same remark.
+func (h *handler) tradeJSON(t *swapcast.Trade) json.RawMessage {
+	return wire.AppendTrade(nil, t, h.meta(t.ReceivedAt))
+}
+
+func (h *handler) meta(receivedAt int64) wire.Meta {
+	return wire.Meta{TS: receivedAt / int64(time.Millisecond), Feed: h.Feed}
+}

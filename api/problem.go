@@ -1,0 +1,85 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// The codes of problems. Clients branch on them: they may be added to, never
+// renamed.
+const (
+	CodeNotFound         = "not_found"          // 404: no such path
+	CodeMethodNotAllowed = "method_not_allowed" // 405: this path is read only
+	CodeInvalidParameter = "invalid_parameter"  // 400: "param" names it
+	CodeInvalidAsset     = "invalid_asset"      // 400: no base58 of 32 bytes
+	CodeTooManyAssets    = "too_many_assets"    // 400: over MaxAssets in one request
+	CodeUnknownAsset     = "unknown_asset"      // 404: a mint that has not traded here
+	CodeNotImplemented   = "not_implemented"    // 501: in the contract, not in this version
+	CodeNotReady         = "not_ready"          // 503: "detail" says why
+)
+
+// problem is an error as clients see it (RFC 9457). The type member is left
+// out, which means "about:blank": Code is what tells problems apart.
+type problem struct {
+	Title  string `json:"title"` // the status in words
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail,omitempty"` // one sentence for a person
+	Param  string `json:"param,omitempty"`  // the parameter at fault
+}
+
+// statuses is the one table from code to HTTP status.
+//
+//nolint:gochecknoglobals // a constant table
+var statuses = map[string]int{
+	CodeNotFound:         http.StatusNotFound,
+	CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	CodeInvalidParameter: http.StatusBadRequest,
+	CodeInvalidAsset:     http.StatusBadRequest,
+	CodeTooManyAssets:    http.StatusBadRequest,
+	CodeUnknownAsset:     http.StatusNotFound,
+	CodeNotImplemented:   http.StatusNotImplemented,
+	CodeNotReady:         http.StatusServiceUnavailable,
+}
+
+// newProblem fills in what follows from the code.
+func newProblem(code, param, detail string) *problem {
+	status := statuses[code]
+	return &problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Param: param}
+}
+
+// writeProblem answers with p.
+func writeProblem(w http.ResponseWriter, p *problem) {
+	writeJSON(w, p.Status, "application/problem+json", p)
+}
+
+// writeJSON answers with v, whole and uncached. The structs of this package
+// always encode: a failure is a bug and shows as an empty 500.
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "", http.StatusInternalServerError)
+		return
+	}
+	body = append(body, '\n')
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// maxEcho bounds how much of a bad value an answer repeats.
+const maxEcho = 64
+
+// echo returns s as an answer may repeat it: valid UTF-8, at most maxEcho bytes.
+func echo(s string) string {
+	if len(s) > maxEcho {
+		s = s[:maxEcho] + "..."
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

@@ -1,0 +1,277 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gagliardetto/solana-go"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/api"
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// schemas compiles the schemas of one of the two documents.
+type schemas struct {
+	compiler *jsonschema.Compiler
+	document map[string]any
+	url      string
+}
+
+// readSchemas loads a document for checking what the code really writes. The
+// published schemas let messages grow; here every object is closed, so that a
+// field which the document does not name is found.
+func readSchemas(t *testing.T, url string, text []byte) schemas {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeObjects(document)
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	if err := compiler.AddResource(url, document); err != nil {
+		t.Fatal(err)
+	}
+	return schemas{compiler: compiler, document: document.(map[string]any), url: url}
+}
+
+func closeObjects(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if _, ok := v["properties"].(map[string]any); ok && v["type"] == "object" {
+			v["additionalProperties"] = false
+		}
+		for _, child := range v {
+			closeObjects(child)
+		}
+	case []any:
+		for _, child := range v {
+			closeObjects(child)
+		}
+	}
+}
+
+// check validates a JSON text against the schema at a JSON pointer.
+func (s schemas) check(pointer string, text []byte) error {
+	schema, err := s.compiler.Compile(s.url + "#" + pointer)
+	if err != nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
+}
+
+func fullPrice() swapcast.Price {
+	return swapcast.Price{
+		Mint: swapcast.NativeMint(), USD: 147.231, Known: true, SOL: 1, SOLKnown: true, Confidence: 0.97, LiquidityUSD: 1e7,
+		DEX: "raydium-clmm", Pool: key(1), Slot: 9, Commitment: swapcast.Confirmed, Signature: solana.Signature{1}, BlockTime: 5, Corrects: 8,
+	}
+}
+
+func fullTrade() swapcast.Trade {
+	return swapcast.Trade{
+		Mint: swapcast.NativeMint(), Side: swapcast.Sell, Amount: math.MaxUint64, Decimals: 9, USD: 1e-9, AmountUSD: 1e22, Known: true,
+		Trader: key(2), DEX: "pumpswap", Pool: key(3), Slot: 9, Signature: solana.Signature{1}, Index: 3, BlockTime: 5,
+	}
+}
+
+// TestAsyncAPIMatchesTheWire validates what the encoders write against the
+// schemas that clients are told.
+func TestAsyncAPIMatchesTheWire(t *testing.T) {
+	s := readSchemas(t, "https://swapcast.example/asyncapi.json", wire.AsyncAPI())
+	price, trade := fullPrice(), fullTrade()
+	full := wire.Meta{Seq: 7, TS: 1764000000123, Feed: swapcast.FeedSimulated, Snapshot: true}
+	mint := swapcast.NativeMintAddress
+	codes := []wire.Code{
+		wire.BadJSON, wire.UnknownAction, wire.UnknownChannel, wire.UnsupportedCommitment, wire.InvalidAsset,
+		wire.InvalidWallet, wire.TooManySubscriptions, wire.RateLimited,
+	}
+	var refused []wire.AssetError
+	for _, code := range codes {
+		refused = append(refused, wire.AssetError{AssetID: "\xff\"", Code: code})
+	}
+	for _, c := range []struct {
+		name, message string
+		text          []byte
+	}{
+		{"price, every field", "price", wire.AppendPrice(nil, &price, full)},
+		{"price, live", "price", wire.AppendPrice(nil, &price, wire.Meta{Seq: 1, TS: 1})},
+		{"price, replay", "price", wire.AppendPrice(nil, &price, wire.Meta{Feed: swapcast.FeedReplay})},
+		{"price, nothing known", "price", wire.AppendPrice(nil, &swapcast.Price{Mint: key(9)}, wire.Meta{Snapshot: true})},
+		{"price, not a number", "price", wire.AppendPrice(nil, &swapcast.Price{Mint: key(9), USD: math.NaN(), Known: true}, wire.Meta{})},
+		{"trade, every field", "trade", wire.AppendTrade(nil, &trade, wire.Meta{Seq: 7, TS: 1, Feed: swapcast.FeedReplay})},
+		{"trade, nothing known", "trade", wire.AppendTrade(nil, &swapcast.Trade{Mint: key(9)}, wire.Meta{})},
+		{"subscribed", "subscribed", wire.AppendSubscribed(nil, &wire.Subscribed{ID: `"7"`, Channel: wire.ChannelTrades, Assets: []string{mint}, Epoch: "k3x9"})},
+		{"subscribed, every code", "subscribed", wire.AppendSubscribed(nil, &wire.Subscribed{ID: "7", Channel: wire.ChannelPrices, Recovered: true, Errors: refused})},
+		{"unsubscribed", "unsubscribed", wire.AppendUnsubscribed(nil, `"8"`)},
+		{"pong", "pong", wire.AppendPong(nil, "9")},
+		{"pong without id", "pong", wire.AppendPong(nil, "")},
+		{"gap, slow", "gap", wire.AppendGap(nil, &wire.Gap{Channel: wire.ChannelTrades, AssetID: mint, FromSeq: 1, ToSeq: 2, Reason: wire.GapSlowConsumer})},
+		{"gap, overload", "gap", wire.AppendGap(nil, &wire.Gap{Channel: wire.ChannelPrices, AssetID: mint, Reason: wire.GapOverload})},
+		{"error", "error", wire.AppendError(nil, &wire.Error{ID: `"7"`, Code: wire.InvalidAsset, Message: "m", AssetID: "\xff"})},
+		{"error, bare", "error", wire.AppendError(nil, &wire.Error{Code: wire.BadJSON, Message: "m"})},
+		{"batch", "batch", []byte(`[` + string(wire.AppendTrade(nil, &trade, wire.Meta{})) + `]`)},
+	} {
+		if err := s.check("/components/messages/"+c.message+"/payload", c.text); err != nil {
+			t.Errorf("%s: %v\n%s", c.name, err, c.text)
+		}
+	}
+}
+
+// TestSchemasBite makes sure that a wrong message is told from a right one.
+func TestSchemasBite(t *testing.T) {
+	s := readSchemas(t, "https://swapcast.example/asyncapi.json", wire.AsyncAPI())
+	price := fullPrice()
+	good := string(wire.AppendPrice(nil, &price, wire.Meta{Seq: 1, TS: 1}))
+	for name, bad := range map[string]string{
+		"price as text":    strings.Replace(good, `"price":147.231`, `"price":"147.231"`, 1),
+		"price zero":       strings.Replace(good, `"price":147.231`, `"price":0`, 1),
+		"field renamed":    strings.Replace(good, `"assetId"`, `"asset"`, 1),
+		"field added":      strings.Replace(good, `{`, `{"extra":1,`, 1),
+		"field missing":    strings.Replace(good, `"priceSol":1,`, ``, 1),
+		"wrong commitment": strings.Replace(good, `"confirmed"`, `"sure"`, 1),
+	} {
+		if bad == good {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		if err := s.check("/components/messages/price/payload", []byte(bad)); err == nil {
+			t.Errorf("%s passes", name)
+		}
+	}
+	if err := s.check("/components/messages/price/payload", []byte(good)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAsyncAPIExamples validates the document's own examples, and that what it
+// tells clients to send is what the server's reader takes.
+func TestAsyncAPIExamples(t *testing.T) {
+	s := readSchemas(t, "https://swapcast.example/asyncapi.json", wire.AsyncAPI())
+	var document struct {
+		Components struct {
+			Messages map[string]struct {
+				Examples []struct {
+					Name    string
+					Payload json.RawMessage
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(wire.AsyncAPI(), &document); err != nil {
+		t.Fatal(err)
+	}
+	for name, message := range document.Components.Messages {
+		if len(message.Examples) == 0 {
+			t.Errorf("%s has no example", name)
+		}
+		for _, example := range message.Examples {
+			if err := s.check("/components/messages/"+name+"/payload", example.Payload); err != nil {
+				t.Errorf("%s, example %q: %v", name, example.Name, err)
+			}
+			switch name {
+			case "subscribe", "unsubscribe", "ping":
+				request, err := wire.ParseRequest(example.Payload)
+				if err != nil || request.Action != name {
+					t.Errorf("%s, example %q: read as %+v, %v", name, example.Name, request, err)
+				}
+			}
+		}
+	}
+}
+
+// TestOpenAPIMatchesTheAnswers validates real answers of the handler, and that
+// the document and the handler know the same paths.
+func TestOpenAPIMatchesTheAnswers(t *testing.T) {
+	s := readSchemas(t, "https://swapcast.example/openapi.json", api.OpenAPI())
+	h := api.New(options())
+	sol := swapcast.NativeMintAddress
+	covered := map[string]bool{}
+	for _, c := range []struct{ path, target, status string }{
+		{"/v1/prices", "/v1/prices", "200"},
+		{"/v1/prices", "/v1/prices?assets=" + sol + "," + unpriced.String() + "," + unseen.String() + ",nope", "200"},
+		{"/v1/prices", "/v1/prices?assets=", "400"},
+		{"/v1/tokens/{mint}", "/v1/tokens/" + sol, "200"},
+		{"/v1/tokens/{mint}", "/v1/tokens/" + unpriced.String(), "200"},
+		{"/v1/tokens/{mint}", "/v1/tokens/nope", "400"},
+		{"/v1/tokens/{mint}", "/v1/tokens/" + unseen.String(), "404"},
+		{"/v1/trades/{mint}", "/v1/trades/" + sol, "200"},
+		{"/v1/trades/{mint}", "/v1/trades/" + unseen.String(), "200"},
+		{"/v1/trades/{mint}", "/v1/trades/" + sol + "?limit=0", "400"},
+		{"/v1/status", "/v1/status", "200"},
+		{"/healthz", "/healthz", "200"},
+		{"/readyz", "/readyz", "200"},
+		{"/openapi.json", "/openapi.json", "200"},
+		{"/asyncapi.json", "/asyncapi.json", "200"},
+	} {
+		covered[c.path] = true
+		response, body := do(t, h, http.MethodGet, c.target)
+		kind := "application/json"
+		if c.status != "200" {
+			kind = "application/problem+json"
+		}
+		if response.Header.Get("Content-Type") != kind {
+			t.Errorf("%s: content type %q", c.target, response.Header.Get("Content-Type"))
+		}
+		at := "/paths/" + escapePointer(c.path) + "/get/responses/" + c.status
+		if found := s.at(t, at); found["$ref"] != nil {
+			at = strings.TrimPrefix(found["$ref"].(string), "#")
+		}
+		if err := s.check(at+"/content/"+escapePointer(kind)+"/schema", body); err != nil {
+			t.Errorf("%s: %v\n%s", c.target, err, body)
+		}
+	}
+	for path := range s.document["paths"].(map[string]any) {
+		if !covered[path] {
+			t.Errorf("%s is in the document and not checked here", path)
+		}
+	}
+}
+
+// at follows a JSON pointer to an object.
+func (s schemas) at(t *testing.T, pointer string) map[string]any {
+	t.Helper()
+	node := s.document
+	for _, part := range strings.Split(pointer, "/")[1:] {
+		part = strings.NewReplacer("~1", "/", "~0", "~", "%7B", "{", "%7D", "}").Replace(part)
+		next, ok := node[part].(map[string]any)
+		if !ok {
+			t.Fatalf("the document has no %s (at %q)", pointer, part)
+		}
+		node = next
+	}
+	return node
+}
+
+// escapePointer makes s one part of a JSON pointer within a URL fragment.
+func escapePointer(s string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(s)
+}
+
+// TestSharedSchemas keeps the two documents from drifting apart: a price and a
+// trade are the same in both.
+func TestSharedSchemas(t *testing.T) {
+	type document struct {
+		Components struct{ Schemas map[string]any }
+	}
+	var open, async document
+	for text, d := range map[*document][]byte{&open: api.OpenAPI(), &async: wire.AsyncAPI()} {
+		if err := json.Unmarshal(d, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"Price", "Trade"} {
+		if open.Components.Schemas[name] == nil || !reflect.DeepEqual(open.Components.Schemas[name], async.Components.Schemas[name]) {
+			t.Errorf("schema %s differs between openapi.json and asyncapi.json", name)
+		}
+	}
+}
