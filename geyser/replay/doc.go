@@ -1,0 +1,3 @@
+// Package replay is a Yellowstone-compatible gRPC server that plays a Source:
+// a recording, transactions from files, or the built-in market.
+package replay

@@ -1,0 +1,234 @@
+package replay
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// This file is the subscribers' side of the store: each reads its level's log
+// by position, and being behind is the only queue that it has.
+
+func (s *store) attach(sub *subscriber) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subs[sub] = struct{}{}
+}
+
+func (s *store) detach(sub *subscriber) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.subs, sub)
+	close(sub.gone)
+	s.hasSpace()
+}
+
+// apply gives sub a new set of filters. Without from_slot, reading goes on
+// where it is, or with what comes next where the commitment changes; with it,
+// reading starts at that slot.
+func (s *store) apply(sub *subscriber, r *request, noReplay bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := r.filters.level
+	first := !sub.subscribed
+	if first || sub.level != l {
+		sub.pos, sub.live = s.logs[l].next, true
+		sub.fromSlot, sub.liveFrom = 0, 0
+	}
+	sub.level, sub.subscribed = l, true
+	defer s.hasSpace()
+	if r.fromSlot == nil {
+		return nil
+	}
+	if noReplay {
+		return errNoReplay
+	}
+	oldest, any := s.firstAvailable()
+	if !any {
+		return nil // nothing played yet: all that comes is after from_slot
+	}
+	if *r.fromSlot < oldest {
+		return status.Errorf(codes.OutOfRange, "broadcast from %d is not available, last available: %d", *r.fromSlot, oldest)
+	}
+	pos, found := s.seek(l, *r.fromSlot)
+	if !found && (l == 0 || *r.fromSlot > s.order[len(s.order)-1]) {
+		return errReplayFailed
+	}
+	sub.pos, sub.live = pos, false
+	sub.fromSlot, sub.liveFrom = *r.fromSlot, s.logs[l].next
+	return nil
+}
+
+// read copies what comes next for sub into its batch. It is false where there
+// is nothing; the subscriber is then poked when there is. done says that
+// nothing more will come.
+func (s *store) read(sub *subscriber) (some, done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.batch = sub.batch[:0]
+	if sub.cut != nil {
+		return false, false, sub.cut
+	}
+	if !sub.subscribed {
+		return false, s.ended, nil
+	}
+	log := &s.logs[sub.level]
+	if sub.pos < log.first {
+		sub.cutWith(errLaggedReceive)
+		return false, false, sub.cut
+	}
+	for sub.pos < log.next && len(sub.batch) < maxBatch {
+		u := log.at(sub.pos)
+		if sub.pos >= sub.liveFrom || u.slot >= sub.fromSlot {
+			sub.batch = append(sub.batch, u)
+		}
+		sub.pos++
+	}
+	if sub.pos == log.next {
+		sub.live = true
+	}
+	if len(sub.batch) > 0 || sub.pos < log.next {
+		s.hasSpace()
+		return true, false, nil
+	}
+	sub.idle = true
+	return false, s.ended, nil
+}
+
+// wake pokes those that wait for more and cuts those that are too far behind.
+func (s *store) wake() {
+	for sub := range s.subs {
+		if sub.idle {
+			sub.idle = false
+			sub.poke()
+		}
+		if !s.lossless && sub.live && s.behind(sub) > s.queueSize {
+			sub.cutWith(errLaggedSend)
+		}
+	}
+}
+
+func (s *store) behind(sub *subscriber) uint64 {
+	if !sub.subscribed || sub.cut != nil {
+		return 0
+	}
+	return s.logs[sub.level].next - sub.pos
+}
+
+func (s *store) hasSpace() {
+	select {
+	case s.space <- struct{}{}:
+	default:
+	}
+}
+
+// end says that nothing more will come.
+func (s *store) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for sub := range s.subs {
+		sub.idle = false
+		sub.poke()
+	}
+}
+
+// subscribers counts those whose first request has been taken.
+func (s *store) subscribers() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sub := range s.subs {
+		if sub.subscribed {
+			n++
+		}
+	}
+	return n
+}
+
+// slowest returns the subscriber that is furthest behind, and how far.
+func (s *store) slowest() (worst *subscriber, behind uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sub := range s.subs {
+		if n := s.behind(sub); n > behind {
+			worst, behind = sub, n
+		}
+	}
+	return worst, behind
+}
+
+// drain waits until no subscriber is limit updates behind or more. One that
+// takes nothing for as long as patience is cut.
+func (s *store) drain(ctx context.Context, limit uint64, patience time.Duration) error {
+	worst, behind := s.slowest()
+	if behind < limit {
+		return nil
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for behind >= limit {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.space:
+		case <-timer.C:
+			s.mu.Lock()
+			worst.cutWith(errLaggedSend)
+			s.mu.Unlock()
+		}
+		last, was := worst, behind
+		if worst, behind = s.slowest(); worst != last || behind != was {
+			timer.Reset(patience)
+		}
+	}
+	return nil
+}
+
+func (s *store) cutReason(sub *subscriber) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sub.cut
+}
+
+// waitGone waits until every stream has ended. One that takes nothing for as
+// long as patience is given up.
+func (s *store) waitGone(ctx context.Context, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	last := -1
+	var lastBehind uint64
+	for {
+		s.mu.Lock()
+		n := len(s.subs)
+		s.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		if _, behind := s.slowest(); n != last || behind != lastBehind {
+			last, lastBehind = n, behind
+			timer.Reset(patience)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			return context.DeadlineExceeded
+		case <-s.space:
+		}
+	}
+}
+
+// partsOf tells what of a slot's block has been played.
+func (s *store) partsOf(slot uint64) (has [kinds]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rec := s.slots[slot]; rec != nil {
+		has[kindTx] = len(rec.txs) > 0
+		has[kindAccount] = len(rec.accounts) > 0
+		has[kindEntry] = len(rec.entries) > 0
+		has[kindBlockMeta] = rec.meta != nil
+	}
+	return has
+}
