@@ -1,0 +1,80 @@
+// Package market turns swaps into pool states, prices and trades. It does no
+// I/O and starts no goroutine.
+//
+// # Reference mints
+//
+// Prices are made from trades against SOL, USDC and USDT, two hops at most:
+// token -> stable, or token -> SOL -> stable. USDC is one US dollar by
+// definition here, and a pool quoted in USDT is read as if USDT were one dollar
+// too. Caveat: when one of them leaves its peg every price in that stable is
+// off by as much; a USDC depeg shows as everything else moving. The published
+// price of USDT itself comes from its USDC pools, and is 1.0 (reason "assumed")
+// while fewer than 10,000 dollars in them agree. SOL in dollars is the centre (below) of the SOL/USDC and
+// SOL/USDT pools. Until the first of those has traded, a token that trades
+// against SOL has a price in SOL and none in dollars.
+//
+// # A pool's price
+//
+// In order of trust: virtual reserves (bonding curves); the vaults' ratio for
+// constant-product pools (Raydium v4 and CPMM, PumpSwap); the pool's own spot
+// as its event states it; else the execution price of the trade with the known
+// fee taken out. A trade too small to state a price within a hundredth of a
+// percent (fewer than 10,000 raw units on a side) is no execution price.
+//
+// # A mint's price
+//
+// The centre: the depth-weighted median over the mint's pools, then the
+// depth-weighted mean of the pools that stand within 2% of that median. A
+// pool's depth is twice what its quote vault holds in dollars, so a token
+// cannot lend itself depth; a pool whose vaults are not known counts as its
+// mean trade, at most 10,000 dollars. Weight halves for every HalfLifeSlots by
+// which a pool is older than the mint's freshest one, and halves once where the
+// price is an execution price. A pool of share w can therefore move a price by
+// no more than 2% of w, unless it holds half of all depth.
+//
+// # Confidence
+//
+//	confidence = depth/(depth+10,000) * (1 - 0.2/n) * agree * 2^(-age/(4*HalfLifeSlots)) * new * sol
+//
+// depth is the dollars of the agreeing pools, n their effective number
+// (squared sum of weights over sum of squares), agree their share of all
+// weight, age the slots since the freshest of them, new 0.9 for a mint first
+// seen within the last HalfLifeSlots (0 where the market itself just began),
+// sol the confidence of SOL's own price where most weight is quoted in SOL.
+// Readers halve it again where nothing was received for StaleAfter. Reasons
+// holds the codes. A price that is not known has confidence 0.
+//
+// # Updates
+//
+// Apply gives, for one swap: a price for the base mint always, even where the
+// figure did not move (old clients count updates as trades); for the other mint
+// too where that is no reference mint; and for the reference mint at most once
+// a slot, so that its subscribers hear of it without a message a trade. SOL
+// against a stable is the base, so each such swap updates SOL. A move of SOL
+// alone publishes no other token: their next trade does, and readers of Price
+// get the recomputed figure at once.
+//
+// A swap gives two trades, one for each mint, both of the same dollar value:
+// that of the reference side where there is one (stable before SOL), else of
+// the side whose price is trusted more.
+//
+// # What is refused
+//
+// Zero amounts, a pool that swaps a mint for itself, unset mints: no price, no
+// trade, counted. A swap older than its pool's state by up to 512 slots makes
+// trades and leaves the state; older than that is a new timeline (a replay that
+// begins again) and is taken as it comes. A pool address seen under another
+// DEX's name keeps its first owner, and a swap without a pool moves no price. Decimals of 0 are read as unknown unless the
+// token list says 0: no price beats one that is off by a million. Prices outside
+// 1e-18 to 1e12 are unknown.
+//
+// # Concurrency, bounds, undo
+//
+// One goroutine calls Apply; any number may read. One RWMutex guards all state;
+// Apply holds it for about a microsecond, readers for as little. Pools, mints,
+// pools a mint and trades are bounded by Options; the least recently used goes
+// first and is counted with its reason. Ages are counted in slots, so that a
+// replay gives the same prices at any speed. Everything a swap changes lies in
+// pool.state, mintState.state and the tail of its trade ring, plain values each:
+// a journal of those by slot is all that an exact undo needs.
+package market

@@ -1,0 +1,321 @@
+package market
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+)
+
+// Update is what one swap brought. The caller owns it and reuses it; Apply
+// resets both lists.
+type Update struct {
+	// Prices has the base mint's price first. A price that cannot be computed
+	// is there with Known false.
+	Prices []swapcast.Price
+	Trades []swapcast.Trade
+}
+
+// Market holds the state of all pools and mints. Make it with New. One
+// goroutine calls Apply and AddTokens; every other method may be called by any
+// number of goroutines meanwhile.
+type Market struct {
+	// Static after New.
+	opts            Options
+	sol, usdc, usdt *mintState
+
+	mu sync.RWMutex // guards everything below and all that it points to
+
+	slot      uint64 // the newest slot on the present timeline
+	firstSlot uint64 // where the present timeline began, 0 before the first swap
+	lastAt    int64  // receipt of the newest swap, Unix ns
+	solUSD    quoteValue
+
+	mints    map[solana.PublicKey]*mintState
+	order    []*mintState // every mint, in no particular order, for Top
+	pools    map[solana.PublicKey]*pool
+	nPools   int
+	nTrades  int
+	mintUse  lru[mintState] // the three reference mints are not in it
+	poolUse  lru[pool]
+	tradeUse lru[mintState]
+	tokens   map[solana.PublicKey]swapcast.Token
+
+	// Used by the applying goroutine only.
+	scratch []candidate
+}
+
+// quoteValue is what one whole quote token is worth in dollars.
+type quoteValue struct {
+	usd        float64
+	known      bool
+	confidence float64
+}
+
+// New makes an empty market that knows the built-in tokens.
+func New(opts Options) *Market {
+	m := &Market{
+		opts:     opts.withDefaults(),
+		mints:    make(map[solana.PublicKey]*mintState),
+		pools:    make(map[solana.PublicKey]*pool),
+		tokens:   make(map[solana.PublicKey]swapcast.Token),
+		mintUse:  lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
+		poolUse:  lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
+		tradeUse: lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
+	}
+	m.AddTokens(builtinTokens())
+	m.sol = m.addMint(swapcast.NativeMint(), rankSOL)
+	m.usdt = m.addMint(swapcast.USDT(), rankUSDT)
+	m.usdc = m.addMint(swapcast.USDC(), rankUSDC)
+	return m
+}
+
+// Apply takes one swap into the state and fills out with the prices and trades
+// that it brought (doc.go says which). It keeps nothing of s and allocates only
+// for mints, pools and histories that are new.
+func (m *Market) Apply(s *swapcast.Swap, out *Update) {
+	out.Prices, out.Trades = out.Prices[:0], out.Trades[:0]
+	if why, bad := refused(s); bad {
+		m.opts.Metrics.ignore(why)
+		return
+	}
+	if mt := m.opts.Metrics; mt != nil && mt.StagePrice != nil {
+		start := m.opts.Now()
+		defer func() { mt.StagePrice.Observe(m.opts.Now().Sub(start).Seconds()) }()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	at := s.ReceivedAt
+	if at == 0 {
+		at = m.opts.Now().UnixNano()
+	}
+	m.lastAt = at
+	m.advance(s.Slot)
+
+	in, out2 := m.touch(s.MintIn, s.DecimalsIn, s.Slot), m.touch(s.MintOut, s.DecimalsOut, s.Slot)
+	base, quote := order(in, out2)
+	m.observe(s, base, quote, at)
+	m.price(s, base, quote, out)
+	m.trade(s, in, out2, base, quote, out)
+	m.forget()
+	m.opts.Metrics.sizes(m.nPools, len(m.mints), m.nTrades)
+}
+
+// refused tells whether a swap says nothing at all.
+func refused(s *swapcast.Swap) (refusal, bool) {
+	switch {
+	case s.MintIn.IsZero() || s.MintOut.IsZero():
+		return refuseNoMint, true
+	case s.MintIn == s.MintOut:
+		return refuseSelfPool, true
+	case s.AmountIn == 0 || s.AmountOut == 0:
+		return refuseZeroAmount, true
+	}
+	return 0, false
+}
+
+// advance moves the market's slot, back too where a timeline began again.
+func (m *Market) advance(slot uint64) {
+	switch {
+	case m.firstSlot == 0:
+		m.slot, m.firstSlot = slot, slot
+	case slot > m.slot:
+		m.slot = slot
+	case m.slot-slot > lateSlots:
+		m.slot, m.firstSlot = slot, slot
+		m.opts.Metrics.ignore(refuseRestart)
+	}
+}
+
+// touch finds or makes a mint, learns its decimals, and marks it as used.
+func (m *Market) touch(mint solana.PublicKey, decimals uint8, slot uint64) *mintState {
+	ms := m.mints[mint]
+	if ms == nil {
+		ms = m.addMint(mint, rankToken)
+	}
+	if !ms.reference() {
+		m.mintUse.touch(ms)
+	}
+	if !ms.learn(decimals) {
+		m.opts.Metrics.ignore(refuseDecimals)
+	}
+	if ms.state.trades == 0 {
+		ms.state.firstSlot = slot
+	}
+	ms.state.trades++
+	ms.state.lastSlot = slot
+	return ms
+}
+
+func (m *Market) addMint(mint solana.PublicKey, r rank) *mintState {
+	ms := &mintState{mint: mint, rank: r, order: len(m.order)}
+	if t, ok := m.tokens[mint]; ok && t.Known {
+		ms.decimals, ms.decimalsKnown = t.Decimals, true
+	}
+	m.mints[mint] = ms
+	m.order = append(m.order, ms)
+	if r == rankToken {
+		m.mintUse.pushFront(ms)
+	}
+	return ms
+}
+
+// order says which of two mints the other one quotes. Between equals the
+// address decides, so that both directions of a pool agree.
+func order(a, b *mintState) (base, quote *mintState) {
+	if a.rank < b.rank || a.rank == b.rank && bytes.Compare(a.mint[:], b.mint[:]) < 0 {
+		return a, b
+	}
+	return b, a
+}
+
+// observe finds or makes the swap's pool and takes the swap into its state.
+func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) {
+	if s.Pool.IsZero() {
+		m.opts.Metrics.ignore(refusePoolOwner)
+		return
+	}
+	p := m.pools[s.Pool]
+	if p != nil && p.dex != s.DEX {
+		m.opts.Metrics.ignore(refusePoolOwner)
+		return
+	}
+	for p != nil && (p.base != base || p.quote != quote) {
+		p = p.next
+	}
+	if p == nil {
+		p = m.addPool(s, base, quote)
+	} else {
+		m.poolUse.touch(p)
+	}
+	if p.late(s) {
+		m.opts.Metrics.ignore(refuseLate)
+		return
+	}
+	if !p.observe(s, at) {
+		m.opts.Metrics.ignore(refuseSpot)
+	}
+}
+
+func (m *Market) addPool(s *swapcast.Swap, base, quote *mintState) *pool {
+	p := &pool{
+		address: s.Pool, program: s.Program, dex: s.DEX, base: base, quote: quote,
+		next: m.pools[s.Pool],
+	}
+	m.pools[s.Pool] = p
+	m.nPools++
+	m.poolUse.pushFront(p)
+	base.pools = append(base.pools, p)
+	if !quote.reference() {
+		quote.pools = append(quote.pools, p)
+	}
+	return p
+}
+
+// price fills out.Prices: the base mint, the other mint where it is no
+// reference one, else the reference mint once a slot.
+func (m *Market) price(s *swapcast.Swap, base, quote *mintState, out *Update) {
+	c := causeOf(s)
+	e := m.estimate(base, &m.scratch)
+	if base == m.sol {
+		m.solUSD = quoteValue{e.usd, e.usdKnown, e.confidence}
+	}
+	base.state.cause = c
+	out.Prices = append(out.Prices, m.publish(base, &e))
+	if quote.reference() && quote.state.cause.slot == s.Slot && quote.state.priced {
+		return
+	}
+	e = m.estimate(quote, &m.scratch)
+	if quote.reference() && !e.usdKnown {
+		return
+	}
+	quote.state.cause = c
+	out.Prices = append(out.Prices, m.publish(quote, &e))
+}
+
+// publish makes the price of an estimate and keeps what Top needs of it.
+func (m *Market) publish(ms *mintState, e *estimate) swapcast.Price {
+	ms.state.liquidityUSD, ms.state.priced = e.liquidityUSD, e.usdKnown
+	return ms.priceOf(e)
+}
+
+func (ms *mintState) priceOf(e *estimate) swapcast.Price {
+	c := &ms.state.cause
+	return swapcast.Price{
+		Mint: ms.mint,
+		USD:  e.usd, Known: e.usdKnown,
+		SOL: e.sol, SOLKnown: e.solKnown,
+		Confidence: e.confidence, LiquidityUSD: e.liquidityUSD,
+		DEX: c.dex, Pool: c.pool, Slot: c.slot, Commitment: swapcast.Processed,
+		Signature: c.signature, BlockTime: c.blockTime, ReceivedAt: c.receivedAt,
+	}
+}
+
+// trade fills out.Trades and keeps them: the seller's side of the mint that
+// was given, the buyer's side of the one that was taken.
+func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, out *Update) {
+	value, known := m.value(s, base, quote)
+	for i, ms := range [2]*mintState{in, taken} {
+		t := swapcast.Trade{
+			Mint: ms.mint, Side: swapcast.Sell, Amount: s.AmountIn, Decimals: ms.decimals,
+			Trader: s.Trader, DEX: s.DEX, Pool: s.Pool, Slot: s.Slot,
+			Signature: s.Signature, Index: s.Index, BlockTime: s.BlockTime, ReceivedAt: s.ReceivedAt,
+		}
+		if i == 1 {
+			t.Side, t.Amount = swapcast.Buy, s.AmountOut
+		}
+		if known && ms.decimalsKnown {
+			if usd := value / ms.whole(float64(t.Amount)); priceable(usd) {
+				t.USD, t.AmountUSD, t.Known = usd, value, true
+				ms.state.addVolume(value, s.Slot)
+			}
+		}
+		out.Trades = append(out.Trades, t)
+		grown := ms.trades.add(&t, m.opts.TradesPerMint)
+		m.nTrades += grown
+		if grown > 0 && len(ms.trades.buf) == 1 {
+			m.tradeUse.pushFront(ms)
+		} else {
+			m.tradeUse.touch(ms)
+		}
+	}
+}
+
+// value is what a swap was worth in dollars: what the reference side holds
+// where there is one, else the side whose price is trusted more.
+func (m *Market) value(s *swapcast.Swap, base, quote *mintState) (float64, bool) {
+	amount := func(ms *mintState) float64 {
+		if ms.mint == s.MintIn {
+			return ms.whole(float64(s.AmountIn))
+		}
+		return ms.whole(float64(s.AmountOut))
+	}
+	if q := m.quoteValue(quote); q.known {
+		v := amount(quote) * q.usd
+		return v, usable(v)
+	}
+	b := m.estimate(base, &m.scratch)
+	side, usd, known := base, b.usd, b.usdKnown
+	if !quote.reference() {
+		if q := m.estimate(quote, &m.scratch); q.usdKnown && q.confidence > b.confidence {
+			side, usd, known = quote, q.usd, true
+		}
+	}
+	v := amount(side) * usd
+	return v, known && usable(v)
+}
+
+// quoteValue is what a reference mint counts as when it quotes another.
+func (m *Market) quoteValue(q *mintState) quoteValue {
+	switch q.rank {
+	case rankUSDC, rankUSDT:
+		return quoteValue{1, true, 1}
+	case rankSOL:
+		return m.solUSD
+	default:
+		return quoteValue{}
+	}
+}

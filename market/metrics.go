@@ -1,0 +1,104 @@
+package market
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what the market holds, forgets and refuses. A nil *Metrics
+// counts nothing.
+type Metrics struct {
+	// StagePrice observes the seconds of each Apply; nil leaves the clock alone.
+	StagePrice interface{ Observe(seconds float64) }
+
+	pools, mints, trades prometheus.Gauge
+	evicted              map[eviction]prometheus.Counter
+	ignored              map[refusal]prometheus.Counter
+}
+
+type (
+	eviction uint8
+	refusal  uint8
+)
+
+// Why something was forgotten.
+const (
+	evictMintLimit eviction = iota
+	evictMintIdle
+	evictPoolLimit
+	evictPoolOfMint
+	evictPoolWithMint
+	evictTradesLimit
+)
+
+// Why a swap or a part of it was not used.
+const (
+	refuseZeroAmount refusal = iota
+	refuseSelfPool
+	refuseNoMint
+	refuseLate
+	refusePoolOwner
+	refuseSpot
+	refuseDecimals
+	refuseRestart
+)
+
+// NewMetrics makes the market's metrics and registers them; a nil Registerer
+// registers nothing.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	ev := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "swapcast_market_evictions_total",
+		Help: "Mints, pools and trade histories forgotten, by reason.",
+	}, []string{"kind", "reason"})
+	ig := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "swapcast_market_ignored_total",
+		Help: "Swaps of which something was not used for a price, by reason.",
+	}, []string{"reason"})
+	m := &Metrics{
+		pools:  gauge("swapcast_market_pools", "Pools followed."),
+		mints:  gauge("swapcast_market_mints", "Mints followed."),
+		trades: gauge("swapcast_market_trades", "Trades kept for readers."),
+		evicted: map[eviction]prometheus.Counter{
+			evictMintLimit:    ev.WithLabelValues("mint", "limit"),
+			evictMintIdle:     ev.WithLabelValues("mint", "idle"),
+			evictPoolLimit:    ev.WithLabelValues("pool", "limit"),
+			evictPoolOfMint:   ev.WithLabelValues("pool", "pools_per_mint"),
+			evictPoolWithMint: ev.WithLabelValues("pool", "mint_forgotten"),
+			evictTradesLimit:  ev.WithLabelValues("trades", "limit"),
+		},
+		ignored: map[refusal]prometheus.Counter{
+			refuseZeroAmount: ig.WithLabelValues("zero_amount"),
+			refuseSelfPool:   ig.WithLabelValues("self_pool"),
+			refuseNoMint:     ig.WithLabelValues("unknown_mint"),
+			refuseLate:       ig.WithLabelValues("late"),
+			refusePoolOwner:  ig.WithLabelValues("pool_owner"),
+			refuseSpot:       ig.WithLabelValues("spot_mismatch"),
+			refuseDecimals:   ig.WithLabelValues("decimals_conflict"),
+			refuseRestart:    ig.WithLabelValues("timeline_restart"),
+		},
+	}
+	if reg != nil {
+		reg.MustRegister(m.pools, m.mints, m.trades, ev, ig)
+	}
+	return m
+}
+
+func (m *Metrics) evict(e eviction) {
+	if m != nil {
+		m.evicted[e].Inc()
+	}
+}
+
+func (m *Metrics) ignore(r refusal) {
+	if m != nil {
+		m.ignored[r].Inc()
+	}
+}
+
+func (m *Metrics) sizes(pools, mints, trades int) {
+	if m != nil {
+		m.pools.Set(float64(pools))
+		m.mints.Set(float64(mints))
+		m.trades.Set(float64(trades))
+	}
+}

@@ -1,0 +1,63 @@
+package market
+
+import "time"
+
+// Options are the market's limits and its clock. The zero value works; New
+// copies it.
+type Options struct {
+	// MaxMints bounds the mints that are followed; default 50,000. The least
+	// recently traded is forgotten, with its pools and trades.
+	MaxMints int
+	// MaxPools bounds the pools that are followed; default 100,000.
+	MaxPools int
+	// MaxPoolsPerMint bounds the pools that make one mint's price; default 64.
+	// The lightest is forgotten first, be it the newcomer.
+	MaxPoolsPerMint int
+	// TradesPerMint is how many last trades are kept of one mint; default 200.
+	TradesPerMint int
+	// MaxTrades bounds the trades kept in all; default 400,000 (about 110 MB).
+	MaxTrades int
+	// IdleSlots is after how many slots without a trade a mint is forgotten;
+	// default 700,000, about two days at 250 ms.
+	IdleSlots uint64
+	// HalfLifeSlots is by how many slots a pool has to lag behind the mint's
+	// freshest pool to lose half its weight; default 1,500, about six minutes.
+	HalfLifeSlots uint64
+	// StaleAfter is how long after the last receipt readers call a price stale;
+	// default one minute.
+	StaleAfter time.Duration
+	// Now is the clock; default time.Now. Apply asks it only for swaps that
+	// carry no receipt time, and twice a swap where Metrics.StagePrice is set.
+	Now func() time.Time
+	// Metrics may be nil.
+	Metrics *Metrics
+}
+
+func (o Options) withDefaults() Options {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&o.MaxMints, 50_000)
+	def(&o.MaxPools, 100_000)
+	def(&o.MaxPoolsPerMint, 64)
+	def(&o.TradesPerMint, 200)
+	def(&o.MaxTrades, 400_000)
+	// The three reference mints are never forgotten; a swap needs room for two
+	// more while it is applied.
+	o.MaxMints = max(o.MaxMints, 8)
+	if o.IdleSlots == 0 {
+		o.IdleSlots = 700_000
+	}
+	if o.HalfLifeSlots == 0 {
+		o.HalfLifeSlots = 1_500
+	}
+	if o.StaleAfter <= 0 {
+		o.StaleAfter = time.Minute
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

@@ -1,0 +1,202 @@
+package market
+
+import (
+	"math"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+)
+
+// Source says what a pool's price was read from.
+type Source uint8
+
+// The sources, the most trusted last.
+const (
+	SourceNone      Source = iota // no price yet
+	SourceExecution               // a trade's own price, its known fee taken out
+	SourceSpot                    // the pool's event
+	SourceReserves                // the vaults' ratio of a constant-product pool
+	SourceVirtual                 // a bonding curve's virtual reserves
+)
+
+// String returns the name used on the wire.
+func (s Source) String() string {
+	switch s {
+	case SourceExecution:
+		return "execution"
+	case SourceSpot:
+		return "spot"
+	case SourceReserves:
+		return "reserves"
+	case SourceVirtual:
+		return "virtual"
+	default:
+		return "none"
+	}
+}
+
+const (
+	// minExecution is the least raw amount, on both sides, for a trade's own
+	// price to be off by less than 0.01% through rounding.
+	minExecution = 10_000
+	// maxSpotRatio is how far a pool's stated price may lie from the trade that
+	// just moved it. A trade that takes 99% of a pool moves the price 10,000
+	// times and is itself priced 100 times away; beyond that the event was
+	// misread.
+	maxSpotRatio = 100
+	// lateSlots is how much older than its pool's state a swap may be before it
+	// is taken for the start of a new timeline.
+	lateSlots = 512
+	// flowShare is the weight of the newest trade in a pool's mean trade.
+	flowShare = 0.125
+)
+
+// pool is one market between two mints. An address that trades several pairs
+// has one pool for each.
+type pool struct {
+	// Static after creation. base is the mint that the pool prices; quote ranks
+	// at least as high (USDC over USDT over SOL over the rest).
+	address, program solana.PublicKey
+	dex              string
+	base, quote      *mintState
+	next             *pool // another pair at the same address
+
+	// Owned by the goroutine that applies, written under Market.mu.
+	state poolState
+	links links[pool]
+}
+
+// poolState is all that a swap changes in a pool; a plain value, so that an
+// earlier one can be put back.
+type poolState struct {
+	source        Source
+	reservesKnown bool
+	closed        bool    // a curve that has sold its last token
+	mid           float64 // raw quote units for one raw base unit, 0 unknown
+	flow          float64 // mean trade, raw quote units
+	execution     float64 // last trade's price, raw quote for raw base
+	reserveBase   uint64
+	reserveQuote  uint64
+	trades        uint64
+	firstSlot     uint64
+	slot          uint64 // of the newest swap seen
+	txIndex       uint64
+	at            int64 // receipt of the newest swap, Unix ns
+}
+
+// pricing tells whether the pool can price its base mint in dollars or SOL.
+func (p *pool) pricing() bool { return p.quote.rank != rankToken }
+
+// late tells whether s happened before the state that the pool is in.
+func (p *pool) late(s *swapcast.Swap) bool {
+	st := &p.state
+	if st.trades == 0 || s.Slot > st.slot {
+		return false
+	}
+	if s.Slot == st.slot {
+		return s.TxIndex < st.txIndex
+	}
+	return st.slot-s.Slot <= lateSlots
+}
+
+// observe takes a swap's outcome into the pool's state. It reports false where
+// the stated price cannot belong to the trade and was not used.
+func (p *pool) observe(s *swapcast.Swap, at int64) bool {
+	st := &p.state
+	o := orient(s, p.base.mint == s.MintIn)
+	if st.trades == 0 {
+		st.firstSlot, st.flow = s.Slot, o.quote
+	}
+	st.flow += (o.quote - st.flow) * flowShare
+	st.trades++
+	st.slot, st.txIndex, st.at = s.Slot, s.TxIndex, at
+	st.execution = o.quote / o.base
+	st.reservesKnown = s.ReservesKnown
+	st.reserveBase, st.reserveQuote = o.reserveBase, o.reserveQuote
+	st.closed = s.VirtualKnown && s.ReservesKnown && o.reserveBase == 0
+
+	mid, source := o.mid(s, constantProduct(s.DEX))
+	if source == SourceSpot && !within(mid, st.execution, maxSpotRatio) && !dust(s) {
+		return false
+	}
+	if source == SourceNone && !emptied(s) {
+		return true // dust says nothing new: the price stands
+	}
+	st.mid, st.source = mid, source
+	return true
+}
+
+// oriented is a swap seen from a pool's base mint.
+type oriented struct {
+	base, quote               float64
+	reserveBase, reserveQuote uint64
+	virtualBase, virtualQuote uint64
+	baseIn                    bool
+}
+
+func orient(s *swapcast.Swap, baseIn bool) oriented {
+	if baseIn {
+		return oriented{
+			float64(s.AmountIn), float64(s.AmountOut), s.ReserveIn, s.ReserveOut, s.VirtualIn, s.VirtualOut, true,
+		}
+	}
+	return oriented{
+		float64(s.AmountOut), float64(s.AmountIn), s.ReserveOut, s.ReserveIn, s.VirtualOut, s.VirtualIn, false,
+	}
+}
+
+// mid is the pool's price after the swap, raw quote for raw base, with what it
+// was read from; SourceNone where the swap does not tell.
+func (o *oriented) mid(s *swapcast.Swap, product bool) (float64, Source) {
+	switch {
+	case emptied(s):
+		return 0, SourceNone
+	case s.VirtualKnown && o.virtualBase > 0 && o.virtualQuote > 0:
+		return float64(o.virtualQuote) / float64(o.virtualBase), SourceVirtual
+	case product && s.ReservesKnown:
+		return float64(o.reserveQuote) / float64(o.reserveBase), SourceReserves
+	case s.SpotKnown && usable(s.Spot):
+		if o.baseIn {
+			return s.Spot, SourceSpot
+		}
+		return 1 / s.Spot, SourceSpot
+	case dust(s):
+		return 0, SourceNone
+	}
+	mid := o.quote / o.base
+	if s.FeeBps > 0 && s.FeeBps < 10_000 {
+		// The fee makes a seller get less and a buyer pay more.
+		kept := 1 - float64(s.FeeBps)/10_000
+		if o.baseIn {
+			mid /= kept
+		} else {
+			mid *= kept
+		}
+	}
+	return mid, SourceExecution
+}
+
+// emptied tells whether the swap left a vault empty whose ratio is the price:
+// such a pool has no price any more. A bonding curve keeps its price, for its
+// virtual reserves are never empty; it is closed when its tokens are gone.
+func emptied(s *swapcast.Swap) bool {
+	return constantProduct(s.DEX) && !s.VirtualKnown && s.ReservesKnown && min(s.ReserveIn, s.ReserveOut) == 0
+}
+
+// constantProduct tells whether a DEX's vault ratio is its price.
+func constantProduct(dex string) bool {
+	switch dex {
+	case "raydium-v4", "raydium-cpmm", "pumpswap":
+		return true
+	}
+	return false
+}
+
+// dust tells whether rounding blurs the trade's own price.
+func dust(s *swapcast.Swap) bool { return min(s.AmountIn, s.AmountOut) < minExecution }
+
+func usable(v float64) bool { return v > 0 && !math.IsInf(v, 1) && !math.IsInf(1/v, 1) }
+
+// within tells whether a and b differ by no more than the given factor.
+func within(a, b, factor float64) bool { return a <= b*factor && b <= a*factor }
