@@ -1,0 +1,655 @@
+/**
+ * swapcast.js: the JavaScript SDK of the swapcast WebSocket.
+ *
+ * One ES module without dependencies, for browsers and for Node (22 and later
+ * have a WebSocket of their own; pass the `ws` package's class to older ones).
+ *
+ *     import { Swapcast } from '/swapcast.js';
+ *
+ *     const feed = new Swapcast('ws://127.0.0.1:8080/ws');
+ *     feed.on('price', (p) => console.log(p.assetId, p.price));
+ *     feed.on('gap', (g) => console.warn('missing', g));
+ *     feed.open();
+ *     const { assets, errors } = await feed.subscribe('prices', [mint]);
+ *
+ * It stays connected (full jitter, the server's reconnect hint obeyed), renews
+ * its subscriptions, and says by a `gap` event, in its right place, whatever it
+ * knows to be missing. Handlers run one after the other, in the order in which
+ * the server sent; one that throws is reported to `console.error` and holds up
+ * nobody. Nothing is queued: what is read is handed on at once. It stays one
+ * file, so that one copy of it is the whole SDK.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * @module swapcast
+ */
+
+/**
+ * @typedef {object} Price
+ * @property {'price'} type
+ * @property {string} assetId mint address
+ * @property {number|null} price US dollars per whole token; null where none can be told
+ * @property {number|null} priceSol whole SOL per whole token; null where none can be told
+ * @property {number} confidence 0 to 1
+ * @property {number} liquidityUsd of the followed pools, both sides, US dollars
+ * @property {string} source DEX of the swap that caused the update
+ * @property {string} pool
+ * @property {number} slot
+ * @property {string} commitment
+ * @property {string} signature
+ * @property {number} blockTime Unix seconds, 0 unknown
+ * @property {number} seq grows by one with every update of this asset
+ * @property {number} ts Unix milliseconds when the server published
+ * @property {'simulated'|'replay'} [feed] absent for a live chain
+ * @property {true} [snapshot] the last known price, not a new one
+ * @property {number} [corrects] dead slot whose price this one replaces
+ */
+
+/**
+ * @typedef {object} Trade
+ * @property {'trade'} type
+ * @property {string} assetId
+ * @property {'buy'|'sell'} side the trader's
+ * @property {number|null} price US dollars per whole token in this trade
+ * @property {string} amount raw units of the asset; exact, so not a number
+ * @property {number} [decimals] of the asset
+ * @property {number|null} amountUsd
+ * @property {string} trader
+ * @property {string} source
+ * @property {string} pool
+ * @property {number} slot
+ * @property {string} signature
+ * @property {number} index of the swap in its transaction
+ * @property {number} blockTime
+ * @property {number} seq
+ * @property {number} ts
+ * @property {'simulated'|'replay'} [feed]
+ */
+
+/**
+ * @typedef {object} Gap
+ * @property {'gap'} type
+ * @property {string} channel
+ * @property {string} assetId
+ * @property {number} fromSeq first missing number
+ * @property {number} toSeq last missing number; 0 where the end is not known
+ * @property {string} reason `seq_jump` (within one connection), `outage` (while not
+ *   connected), `server_restart` (numbering began anew), or the server's own, such
+ *   as `slow_consumer`
+ */
+
+/**
+ * @typedef {object} Ack
+ * @property {string[]} assets what is subscribed now
+ * @property {{assetId: string, code: string}[]} errors what was refused, and why
+ * @property {string} epoch of the server's run; `seq` counts within it
+ * @property {boolean} recovered
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string} [apiKey] sent as `api_key` in the query, since browsers cannot set headers
+ * @property {number} [windowMs] at most one price per asset per so many milliseconds; 0 to 5000, default 0
+ * @property {boolean} [batch] several updates may share a frame; default true
+ * @property {boolean} [beta] prices of canary adapters too
+ * @property {string} [testId] tag for the server's logs
+ * @property {string} [vuId] tag for the server's logs
+ * @property {string} [scenario] tag for the server's logs
+ * @property {number} [silentAfter] milliseconds without a sign of life after which a
+ *   connection is given up (it is asked for one at half of it); default 30000, 0 never
+ * @property {number} [ackTimeout] milliseconds; default 10000
+ * @property {number} [minBackoff] milliseconds; default 250
+ * @property {number} [maxBackoff] milliseconds; default 30000
+ * @property {typeof globalThis.WebSocket} [WebSocket] class to use; default the global one
+ * @property {() => number} [random] jitter, uniform in [0, 1); default Math.random
+ */
+
+/** Close codes after which the same requests would be refused again. */
+const REFUSED = new Set([1008, 1009, 4400, 4401]);
+/** A connection must have lasted so long for the backoff to start over. */
+const LASTING_MS = 10_000;
+/** A hint to stay away for longer than this is not believed. */
+const LONGEST_HINT_MS = 120_000;
+/** Assets in one renewal: a message of about 5 KB. */
+const RENEWAL_CHUNK = 100;
+
+/** The server's refusal of a request, or the end of a client. */
+export class SwapcastError extends Error {
+  /**
+   * @param {string} code stable name, such as `rate_limited` or `closed`
+   * @param {string} [message]
+   */
+  constructor(code, message) {
+    super(message ? `${code}: ${message}` : code);
+    this.name = 'SwapcastError';
+    this.code = code;
+  }
+}
+
+/** One subscriber's side of the stream, over as many connections as it takes. */
+export class Swapcast {
+  #url;
+  #options;
+  #WebSocket;
+  /** @type {Map<string, Set<Function>>} */
+  #handlers = new Map();
+  /** @type {Map<string, Set<string>>} what the server has granted, by channel */
+  #wanted = new Map();
+  /** @type {Map<string, object>} requests without an answer, by id */
+  #pending = new Map();
+  #nextId = 0;
+  #seqs;
+  #socket = null;
+  #state = 'idle';
+  #attempt = 0;
+  #openedAt = null;
+  #heardAt = 0;
+  #askedAt = -1;
+  #retryTimer = null;
+  #watchTimer = null;
+  #stats = { connects: 0, failures: 0, messages: 0, malformed: 0, gaps: 0, lastSlot: 0 };
+
+  /**
+   * @param {string|URL} url `ws:`, `wss:`, `http:` or `https:`; `/ws` where it has no path
+   * @param {Options} [options]
+   */
+  constructor(url, options = {}) {
+    this.#options = {
+      windowMs: 0,
+      batch: true,
+      silentAfter: 30_000,
+      ackTimeout: 10_000,
+      minBackoff: 250,
+      maxBackoff: 30_000,
+      random: Math.random,
+      ...options,
+    };
+    const { windowMs } = this.#options;
+    if (!Number.isInteger(windowMs) || windowMs < 0 || windowMs > 5000) {
+      throw new RangeError(`windowMs ${windowMs} is not a whole number from 0 to 5000`);
+    }
+    this.#WebSocket = this.#options.WebSocket ?? globalThis.WebSocket;
+    if (!this.#WebSocket) {
+      throw new TypeError('no WebSocket here: pass the class of the "ws" package as options.WebSocket');
+    }
+    this.#url = dialURL(url, this.#options);
+    this.#seqs = new Sequences(windowMs > 0);
+  }
+
+  /** `idle`, `connecting`, `open`, `waiting` (to reconnect) or `closed`. */
+  get state() {
+    return this.#state;
+  }
+
+  /** Counts since the client was made. */
+  get stats() {
+    return { ...this.#stats };
+  }
+
+  /**
+   * Calls the handler for each event of a type: `price`, `trade`, `balance`,
+   * `candle`, `retract`, `gap`, `status`, `error` (one that answers no request),
+   * `subscribed`, `open`, `close` (`{code, reason, retryInMs}`, negative where
+   * there will be no retry), `state`, or `message` (every message, first).
+   *
+   * @param {string} type
+   * @param {(event: any) => void} handler
+   * @returns {() => void} removes the handler
+   */
+  on(type, handler) {
+    const handlers = this.#handlers.get(type) ?? new Set();
+    this.#handlers.set(type, handlers);
+    handlers.add(handler);
+    return () => handlers.delete(handler);
+  }
+
+  /**
+   * Connects, and stays connected until close() or until the server refuses
+   * for good.
+   *
+   * @returns {this}
+   */
+  open() {
+    if (this.#state === 'idle') this.#connect();
+    return this;
+  }
+
+  /** Ends the client. Requests without an answer fail with code `closed`. */
+  close() {
+    if (this.#state === 'closed') return;
+    const socket = this.#socket;
+    this.#end();
+    socket?.close(1000);
+  }
+
+  /** Ends the wait for the next connection, for example when the network is back. */
+  reconnectNow() {
+    if (this.#state === 'waiting') this.#connect();
+  }
+
+  /**
+   * Subscribes and waits for the acknowledgement, over reconnects if need be.
+   * The subscription is renewed on every later connection.
+   *
+   * @param {string} channel `prices`, `trades`, `balances` (of wallets), `status` (no assets)
+   * @param {string|string[]} [assets]
+   * @returns {Promise<Ack>} with the assets that were refused, if any, in `errors`
+   * @throws {SwapcastError} where the request was refused as a whole
+   */
+  subscribe(channel, assets = []) {
+    return this.#request('subscribe', channel, [assets].flat());
+  }
+
+  /**
+   * Unsubscribes and waits for the acknowledgement.
+   *
+   * @param {string} channel
+   * @param {string|string[]} [assets]
+   * @returns {Promise<void>}
+   */
+  async unsubscribe(channel, assets = []) {
+    const list = [assets].flat();
+    const wanted = this.#wanted.get(channel);
+    for (const asset of list.length ? list : ['']) wanted?.delete(asset);
+    if (this.#state === 'open') await this.#request('unsubscribe', channel, list);
+  }
+
+  /**
+   * @returns {Promise<number>} milliseconds of one round trip through the server
+   */
+  async ping() {
+    const start = Date.now();
+    await this.#request('ping');
+    return Date.now() - start;
+  }
+
+  /**
+   * @param {string} channel
+   * @returns {string[]} the assets that the server has granted
+   */
+  subscriptions(channel) {
+    return [...(this.#wanted.get(channel) ?? [])].filter(Boolean);
+  }
+
+  // Requests.
+
+  #request(action, channel, assets = [], renewal = false) {
+    if (this.#state === 'closed') return Promise.reject(new SwapcastError('closed'));
+    if (this.#state !== 'open' && action !== 'subscribe') return Promise.reject(new SwapcastError('disconnected'));
+    const id = String(++this.#nextId);
+    const command = { action, channel, id };
+    if (assets.length) command[channel === 'balances' ? 'wallets' : 'assets'] = assets;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { id, action, channel, assets, renewal, command, refusals: [], resolve, reject });
+      if (this.#state === 'open') this.#send(command);
+    });
+  }
+
+  #send(command) {
+    this.#socket.send(JSON.stringify(command));
+  }
+
+  /** Answers the request of that id; undefined where there is none. */
+  #answer(id, error, ack) {
+    const request = this.#pending.get(id);
+    if (!request) return undefined;
+    this.#pending.delete(id);
+    if (error) {
+      request.reject(error);
+    } else {
+      if (request.action === 'subscribe') this.#granted(request, ack);
+      if (request.action === 'unsubscribe') this.#seqs.forget(request.channel, request.assets);
+      request.resolve(ack);
+    }
+    return request;
+  }
+
+  #granted({ channel, assets, renewal }, ack) {
+    const refused = new Set(ack.errors.map((e) => e.assetId));
+    const wanted = this.#wanted.get(channel) ?? new Set();
+    this.#wanted.set(channel, wanted);
+    for (const asset of assets.length ? assets : ['']) {
+      if (refused.has(asset)) wanted.delete(asset);
+      else if (!renewal) wanted.add(asset); // a renewal must not bring back what was unsubscribed
+    }
+  }
+
+  // Connections.
+
+  #setState(state) {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#emit('state', state);
+  }
+
+  #connect() {
+    clearTimeout(this.#retryTimer);
+    this.#attempt++;
+    const socket = new this.#WebSocket(this.#url);
+    this.#socket = socket;
+    this.#openedAt = null;
+    const mine = (handle) => (event) => {
+      if (this.#socket === socket) handle(event);
+    };
+    socket.onopen = mine(() => this.#opened());
+    socket.onmessage = mine((event) => this.#frame(event.data));
+    socket.onerror = () => {}; // a close follows, and says more
+    socket.onclose = mine((event) => this.#closed(event.code, event.reason));
+    this.#watch();
+    this.#setState('connecting');
+  }
+
+  #opened() {
+    this.#openedAt = this.#heardAt = Date.now();
+    this.#stats.connects++;
+    this.#seqs.connected();
+    const waiting = [...this.#pending.values()];
+    const renewals = this.#renewals();
+    this.#watch();
+    this.#setState('open');
+    this.#emit('open', { attempt: this.#attempt });
+    for (const { command } of waiting) this.#send(command);
+    this.#renew(this.#socket, renewals);
+  }
+
+  #closed(code, reason) {
+    const lasted = this.#openedAt !== null && Date.now() - this.#openedAt >= LASTING_MS;
+    this.#stats.failures++;
+    clearTimeout(this.#watchTimer);
+    this.#socket = null;
+    for (const request of [...this.#pending.values()]) {
+      if (request.action === 'subscribe' && !request.renewal) continue; // stays for the next connection
+      this.#pending.delete(request.id);
+      if (request.action === 'unsubscribe') request.resolve();
+      else request.reject(new SwapcastError('disconnected'));
+    }
+    if (REFUSED.has(code)) {
+      this.#end(new SwapcastError('refused', `close code ${code}${reason ? ` ${reason}` : ''}`));
+      this.#emit('close', { code, reason, retryInMs: -1 });
+      return;
+    }
+    if (lasted) this.#attempt = 1;
+    const { minBackoff, maxBackoff, random } = this.#options;
+    const hint = code === 1001 ? reconnectHint(reason) : undefined;
+    const bound = Math.min(maxBackoff, minBackoff * 2 ** Math.min(this.#attempt - 1, 30));
+    const retryInMs = hint ?? random() * bound;
+    this.#retryTimer = setTimeout(() => this.#connect(), retryInMs);
+    this.#setState('waiting');
+    this.#emit('close', { code, reason, retryInMs });
+  }
+
+  #end(error = new SwapcastError('closed')) {
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#watchTimer);
+    this.#socket = null;
+    for (const request of this.#pending.values()) request.reject(error);
+    this.#pending.clear();
+    this.#setState('closed');
+  }
+
+  /** Gives a connection up as if it had closed: a dead one may never say so. */
+  #abandon(reason) {
+    const socket = this.#socket;
+    this.#closed(1006, reason);
+    socket.close();
+  }
+
+  /** Asks for a sign of life at half of the allowed silence, gives up at all of it. */
+  #watch() {
+    const { silentAfter, ackTimeout } = this.#options;
+    clearTimeout(this.#watchTimer);
+    if (this.#openedAt === null) {
+      this.#watchTimer = setTimeout(() => this.#abandon('handshake timed out'), ackTimeout);
+      return;
+    }
+    if (!silentAfter) return;
+    const idle = Date.now() - this.#heardAt;
+    if (idle >= silentAfter) {
+      this.#abandon('silent');
+      return;
+    }
+    let wait = silentAfter / 2 - idle;
+    if (wait <= 0) {
+      wait = silentAfter - idle;
+      if (this.#askedAt !== this.#heardAt) {
+        this.#askedAt = this.#heardAt;
+        this.#send({ action: 'ping', id: 'alive' });
+      }
+    }
+    this.#watchTimer = setTimeout(() => this.#watch(), wait);
+  }
+
+  #renewals() {
+    const renewals = [];
+    for (const [channel, wanted] of this.#wanted) {
+      const assets = [...wanted].filter(Boolean);
+      if (wanted.has('')) renewals.push([channel, []]);
+      for (let i = 0; i < assets.length; i += RENEWAL_CHUNK) {
+        renewals.push([channel, assets.slice(i, i + RENEWAL_CHUNK)]);
+      }
+    }
+    return renewals;
+  }
+
+  /** Subscribes again, one request after the other, as fast as the server answers. */
+  async #renew(socket, renewals) {
+    for (const [channel, assets] of renewals) {
+      for (let again = true; again;) {
+        again = false;
+        const timer = setTimeout(() => {
+          if (this.#socket === socket) this.#abandon('no answer to a renewal');
+        }, this.#options.ackTimeout);
+        try {
+          await this.#request('subscribe', channel, assets, true);
+          const wanted = this.#wanted.get(channel);
+          const stale = assets.filter((asset) => !wanted?.has(asset)); // unsubscribed meanwhile
+          if (stale.length && this.#socket === socket) {
+            this.#send({ action: 'unsubscribe', channel, [channel === 'balances' ? 'wallets' : 'assets']: stale });
+          }
+        } catch (error) {
+          if (this.#socket !== socket || this.#state !== 'open') return;
+          if (error.code === 'rate_limited') {
+            clearTimeout(timer);
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+            if (this.#socket !== socket) return;
+            again = true;
+          } else {
+            this.#emit('error', { type: 'error', code: error.code, message: error.message });
+          }
+        } finally {
+          clearTimeout(timer);
+        }
+      }
+    }
+  }
+
+  // Messages.
+
+  #frame(data) {
+    this.#heardAt = Date.now();
+    let parsed;
+    try {
+      parsed = JSON.parse(data);
+    } catch {
+      this.#stats.malformed++;
+      return;
+    }
+    for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
+      if (this.#state !== 'open') return; // a handler has closed us
+      if (typeof message?.type === 'string') this.#message(message);
+      else this.#stats.malformed++;
+    }
+  }
+
+  #message(m) {
+    this.#stats.messages++;
+    if (m.slot > this.#stats.lastSlot) this.#stats.lastSlot = m.slot;
+    this.#emit('message', m);
+    switch (m.type) {
+      case 'price':
+        this.#gaps(this.#seqs.see('prices', m.assetId, m.seq));
+        break;
+      case 'trade':
+        this.#gaps(this.#seqs.see('trades', m.assetId, m.seq));
+        break;
+      case 'gap':
+        this.#seqs.announced(m);
+        this.#stats.gaps++;
+        break;
+      case 'subscribed':
+        m.assets ??= [];
+        m.errors ??= [];
+        m.renewal = this.#pending.get(m.id)?.renewal ?? false;
+        this.#answer(m.id, null, m);
+        this.#emit('subscribed', m);
+        this.#gaps(this.#seqs.acknowledged(m.epoch));
+        return;
+      case 'unsubscribed':
+      case 'pong':
+        this.#answer(m.id, null, undefined);
+        return;
+      case 'error':
+        if (this.#refused(m)) return;
+        break;
+      default:
+    }
+    this.#emit(m.type, m);
+  }
+
+  /** Takes an error; true where it answers a request. */
+  #refused(m) {
+    const request = this.#pending.get(m.id);
+    if (!request) return false;
+    if (m.assetId === undefined) {
+      this.#answer(m.id, new SwapcastError(m.code, m.message));
+      return true;
+    }
+    // One asset of several: the acknowledgement follows, unless none was good.
+    request.refusals.push({ assetId: m.assetId, code: m.code });
+    if (request.refusals.length >= request.assets.length) {
+      this.#answer(m.id, null, { assets: [], errors: request.refusals, epoch: '', recovered: false });
+    }
+    return true;
+  }
+
+  #gaps(gaps) {
+    for (const gap of gaps) {
+      this.#stats.gaps++;
+      this.#emit('gap', { type: 'gap', ...gap });
+    }
+  }
+
+  #emit(type, event) {
+    for (const handler of this.#handlers.get(type) ?? []) {
+      try {
+        handler(event);
+      } catch (error) {
+        console.error(`swapcast: handler of ${type}:`, error);
+      }
+    }
+  }
+}
+
+/** Finds the jumps in the numbering of each (channel, asset). */
+class Sequences {
+  #skipPrices;
+  #epoch = '';
+  #known = false; // the present connection has told its epoch
+  #session = 0;
+  #last = new Map(); // key -> {channel, assetId, seq, session}
+  #outages = []; // jumps over a reconnect, undecided until the epoch is told
+
+  constructor(skipPrices) {
+    this.#skipPrices = skipPrices;
+  }
+
+  connected() {
+    this.#session++;
+    this.#known = false;
+    this.#outages = [];
+  }
+
+  /** Takes the number of an update; returns the gap before it, if any. */
+  see(channel, assetId, seq) {
+    if (!seq || (this.#skipPrices && channel === 'prices')) return [];
+    const key = `${channel} ${assetId}`;
+    const before = this.#last.get(key);
+    const resumed = before !== undefined && before.session !== this.#session;
+    if (!before) {
+      this.#last.set(key, { channel, assetId, seq, session: this.#session });
+      return [];
+    }
+    const gap = { channel, assetId, fromSeq: before.seq + 1, toSeq: seq - 1, reason: resumed ? 'outage' : 'seq_jump' };
+    before.session = this.#session;
+    if (resumed && !this.#known) {
+      before.seq = seq; // may be lower, if the server has restarted
+      this.#outages.push(gap);
+      return [];
+    }
+    before.seq = Math.max(before.seq, seq);
+    return gap.toSeq >= gap.fromSeq ? [gap] : [];
+  }
+
+  /** Takes the epoch of an acknowledgement; returns the gaps that it proves. */
+  acknowledged(epoch) {
+    if (!epoch || this.#known) return [];
+    const first = this.#epoch === '';
+    const same = this.#epoch === epoch;
+    const outages = this.#outages;
+    this.#known = true;
+    this.#epoch = epoch;
+    this.#outages = [];
+    if (same) return outages.filter((gap) => gap.toSeq >= gap.fromSeq);
+    if (first) return [];
+    const gaps = outages.map((gap) => ({ ...gap, toSeq: 0, reason: 'server_restart' }));
+    for (const [key, { channel, assetId, seq, session }] of this.#last) {
+      if (session === this.#session) continue;
+      this.#last.delete(key);
+      gaps.push({ channel, assetId, fromSeq: seq + 1, toSeq: 0, reason: 'server_restart' });
+    }
+    return gaps;
+  }
+
+  /** Takes a gap that the server told of, and so must not be told again. */
+  announced({ channel, assetId, toSeq }) {
+    const position = this.#last.get(`${channel} ${assetId}`);
+    if (position && toSeq > position.seq) position.seq = toSeq;
+  }
+
+  forget(channel, assets) {
+    for (const asset of assets) this.#last.delete(`${channel} ${asset}`);
+  }
+}
+
+/** The address that is dialled: scheme, default path, options of the query. */
+function dialURL(url, { apiKey, windowMs, batch, beta, testId, vuId, scenario }) {
+  const dial = new URL(url);
+  const schemes = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };
+  if (!schemes[dial.protocol]) throw new TypeError(`${url} is no WebSocket address`);
+  dial.protocol = schemes[dial.protocol];
+  if (dial.pathname === '/' || dial.pathname === '') dial.pathname = '/ws';
+  dial.hash = '';
+  const query = {
+    api_key: apiKey,
+    window_ms: windowMs || undefined,
+    batch: batch ? 1 : undefined,
+    beta: beta ? 1 : undefined,
+    test_id: testId,
+    vu_id: vuId,
+    scenario,
+  };
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) dial.searchParams.set(name, String(value));
+  }
+  return dial.href;
+}
+
+/** Milliseconds from the reason of a close with 1001, `{"reconnectMs":n}`. */
+function reconnectHint(reason) {
+  try {
+    const { reconnectMs } = JSON.parse(reason);
+    return reconnectMs >= 0 ? Math.min(reconnectMs, LONGEST_HINT_MS) : undefined;
+  } catch {
+    return undefined;
+  }
+}
