@@ -1,0 +1,309 @@
+package parser
+
+import (
+	"encoding/binary"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+)
+
+// Pump.fun, a bonding curve with virtual reserves. The curve account is the
+// pool. SOL moves as lamports: on a buy by system transfers, on a sale without
+// any, because the program lowers its own account's balance.
+//
+// Layouts from the program's IDL as @pump-fun/pump-sdk 2.0.0 ships it and from
+// pump-fun/pump-public-docs, read 2026-11, and the events of mainnet
+// transactions. Data after the discriminator: two u64 each.
+//
+//	buy, buy_exact_sol_in, sell
+//	    2 mint, 3 curve, 4 its token account, 5 user's token account, 6 user
+//	buy_v2, buy_exact_quote_in_v2, sell_v2
+//	    1 mint, 2 quote mint, 10 curve, 11 its token account, 12 its quote
+//	    account, 13 user, 14 user's token account, 15 user's quote account; with
+//	    wrapped SOL as the quote mint native SOL moves all the same
+//
+// TradeEvent, sent to itself: mint 32, sol u64, token u64, is buy bool, user 32,
+// time i64, virtual sol u64, virtual token u64, real sol u64, real token u64;
+// since May 2025 also fee recipient 32, fee bps u64, fee u64, creator 32,
+// creator fee bps u64, creator fee u64; later a bool, four numbers of
+// volume, the instruction's name, a bool, cashback bps u64, cashback u64,
+// buyback bps u64, buyback u64 and more. The sol amount is the curve's side, before
+// fees. A buyback fee is part of the fee.
+//
+// What moved is the truth for the token, and for a quote that is a token. For
+// SOL it is the event, held against the system transfer into the curve on a
+// buy. An event that differs makes the instruction unread (event_mismatch).
+// What the trader paid beside the trade (rent of new accounts) is left out of
+// the trader's side. Reserves are the event's: right after this very trade.
+func pumpFun() dex {
+	return dex{
+		name:    "pumpfun",
+		program: "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P",
+		decode:  decodePumpFun,
+	}
+}
+
+const (
+	pumpBuy          = 0x66063d1201daebea
+	pumpBuyExactSol  = 0x38fc74089edfcd5f
+	pumpSell         = 0x33e685a4017f83ad
+	pumpBuyV2        = 0xb817ee6167c5d33d
+	pumpBuyExactV2   = 0xc2ab1c46684d5b2f
+	pumpSellV2       = 0x5df6823ce7e940b2
+	pumpTrade        = 0xbddb7fd34ee661ee
+	pumpData         = 8 + 8 + 8
+	pumpTradeSize    = 32 + 8 + 8 + 1 + 32 + 8 + 4*8
+	pumpTradeFees    = pumpTradeSize + 32 + 8 + 8 + 32 + 8 + 8
+	pumpTradeName    = pumpTradeFees + 1 + 4*8 + 4
+	pumpTradeTail    = 1 + 4*8
+	pumpDecimals     = 6
+	solDecimals      = 9
+	pumpOldAccounts  = 12
+	pumpV2Accounts   = 26
+	pumpV2QuoteVault = 12
+)
+
+// pumpTradeEvent is what is read of a TradeEvent.
+type pumpTradeEvent struct {
+	mint         solana.PublicKey
+	user         solana.PublicKey
+	buy          bool
+	sol, token   uint64
+	vSol, vToken uint64
+	rSol, rToken uint64
+
+	// feesKnown says that the event states fees: of the protocol, buyback
+	// included, and of the creator. Coins that give the creator's part back to
+	// the traders or to holders state it in rewards instead.
+	feesKnown bool
+	fee       uint64
+	buyback   uint64
+	creator   uint64
+	rewards   uint64
+	feeBps    uint64
+}
+
+// fees is all that a trade costs beside the curve's part.
+func (e *pumpTradeEvent) fees() uint64 {
+	if e.creator == 0 {
+		return e.fee + e.rewards
+	}
+	return e.fee + e.creator
+}
+
+// part says that an amount is one of those that make up a trade.
+func (e *pumpTradeEvent) part(amount uint64) bool {
+	return amount == e.sol || amount == e.fee || amount == e.fee-e.buyback ||
+		amount == e.buyback || amount == e.creator || amount == e.rewards
+}
+
+func decodePumpFun(c *call) (bool, reason) {
+	switch discriminator(c.ix.Data) {
+	case pumpBuy, pumpBuyExactSol, pumpSell:
+		return true, c.pumpTrade(pumpOldAccounts, pumpAccounts{mint: 2, curve: 3, vault: 4, userToken: 5, user: 6})
+	case pumpBuyV2, pumpBuyExactV2, pumpSellV2:
+		return true, c.pumpTrade(pumpV2Accounts, pumpAccounts{mint: 1, curve: 10, vault: 11, userToken: 14, user: 13, v2: true})
+	}
+	return false, ""
+}
+
+// pumpAccounts are positions in the instruction's accounts.
+type pumpAccounts struct {
+	mint, curve, vault, userToken, user int
+	v2                                  bool
+}
+
+func (c *call) pumpTrade(accounts int, a pumpAccounts) reason {
+	if why := c.check(pumpData, accounts); why != "" {
+		return why
+	}
+	e, ok := readPumpTrade(c.event(pumpTrade))
+	if !ok {
+		return noEvent
+	}
+	if e.mint != c.key(a.mint) {
+		return eventMismatch
+	}
+	if a.v2 && c.touches(c.account(pumpV2QuoteVault)) {
+		return c.pumpToken(a, &e)
+	}
+	return c.pumpSol(a, &e)
+}
+
+// readPumpTrade reads a TradeEvent of any age.
+func readPumpTrade(d []byte) (e pumpTradeEvent, ok bool) {
+	if len(d) < pumpTradeSize {
+		return e, false
+	}
+	e.mint, e.user = solana.PublicKey(d[:32]), solana.PublicKey(d[49:81])
+	e.sol, e.token, e.buy = u64(d, 32), u64(d, 40), d[48] != 0
+	e.vSol, e.vToken, e.rSol, e.rToken = u64(d, 89), u64(d, 97), u64(d, 105), u64(d, 113)
+	if len(d) >= pumpTradeFees {
+		e.feesKnown = true
+		e.feeBps = u64(d, 153) + u64(d, 201)
+		e.fee, e.creator = u64(d, 161), u64(d, 209)
+	}
+	// After the volume fields stands the instruction's name, of any length.
+	if len(d) < pumpTradeName {
+		return e, true
+	}
+	name := int(binary.LittleEndian.Uint32(d[pumpTradeName-4:]))
+	if name > len(d) || len(d) < pumpTradeName+name+pumpTradeTail {
+		return e, true
+	}
+	tail := d[pumpTradeName+name:]
+	e.feeBps += u64(tail, 1)
+	e.rewards, e.buyback = u64(tail, 9), u64(tail, 25)
+	return e, true
+}
+
+// touches reports that one of the call's token transfers touches an account.
+func (c *call) touches(account uint8) bool {
+	for i := range c.tokens {
+		if c.tokens[i].from == account || c.tokens[i].to == account {
+			return true
+		}
+	}
+	return false
+}
+
+// pumpToken reads a trade whose quote is a token: both sides are transfers.
+func (c *call) pumpToken(a pumpAccounts, e *pumpTradeEvent) reason {
+	dest := c.account(a.userToken)
+	if !e.buy {
+		dest = c.account(a.userToken + 1)
+	}
+	s, why := c.exchange(venue{
+		pool: c.account(a.curve), vaultA: c.account(a.vault), vaultB: c.account(pumpV2QuoteVault), dest: int16(dest),
+	})
+	if why != "" {
+		return why
+	}
+	token := s.AmountIn
+	if e.buy {
+		token = s.AmountOut
+	}
+	if token != e.token {
+		return eventMismatch
+	}
+	return ""
+}
+
+// pumpSol reads a trade against SOL.
+func (c *call) pumpSol(a pumpAccounts, e *pumpTradeEvent) reason {
+	moved, user, why := c.pumpMoved(a, e.buy)
+	if why != "" {
+		return why
+	}
+	if moved != e.token || (e.buy && !c.paidIn(c.account(a.curve), e.sol)) {
+		return eventMismatch
+	}
+	if moved == 0 || e.sol == 0 {
+		return zeroAmount
+	}
+	decimals := uint8(pumpDecimals)
+	if r := c.p.rows.row(c.tx, c.account(a.vault)); r != nil {
+		decimals = r.Decimals
+	}
+	s := c.add(c.account(a.curve))
+	s.Trader = e.user
+	s.ReservesKnown, s.VirtualKnown = true, true
+	if e.feesKnown && e.feeBps <= 10_000 {
+		s.FeeBps = int32(e.feeBps)
+	}
+	if e.buy {
+		s.MintIn, s.DecimalsIn = swapcast.NativeMint(), solDecimals
+		s.MintOut, s.DecimalsOut = e.mint, decimals
+		s.AmountIn, s.AmountOut, s.UserAmountOut = e.sol, moved, user
+		s.ReserveIn, s.ReserveOut = e.rSol, e.rToken
+		s.VirtualIn, s.VirtualOut = e.vSol, e.vToken
+		s.UserAmountIn, why = c.pumpPaid(a, e)
+	} else {
+		s.MintIn, s.DecimalsIn = e.mint, decimals
+		s.MintOut, s.DecimalsOut = swapcast.NativeMint(), solDecimals
+		s.AmountIn, s.AmountOut, s.UserAmountIn = moved, e.sol, user
+		s.ReserveIn, s.ReserveOut = e.rToken, e.rSol
+		s.VirtualIn, s.VirtualOut = e.vToken, e.vSol
+		s.UserAmountOut = c.pumpGot(e)
+	}
+	if s.VirtualIn > 0 {
+		setSpot(s, float64(s.VirtualOut)/float64(s.VirtualIn))
+	}
+	return why
+}
+
+// pumpMoved sums what the curve's token account gained or lost, and the user's
+// side of it.
+func (c *call) pumpMoved(a pumpAccounts, buy bool) (curve, user uint64, why reason) {
+	vault := c.account(a.vault)
+	for i := range c.tokens {
+		t := &c.tokens[i]
+		var ok bool
+		switch {
+		case buy && t.from == vault && t.to != vault:
+			got, known := c.p.received(t)
+			if !known {
+				return 0, 0, transferFee
+			}
+			user += got
+			curve, ok = add(curve, t.amount)
+		case !buy && t.to == vault && t.from != vault:
+			got, known := c.p.received(t)
+			if !known {
+				return 0, 0, transferFee
+			}
+			user += t.amount
+			curve, ok = add(curve, got)
+		default:
+			continue
+		}
+		if !ok {
+			return 0, 0, overflow
+		}
+	}
+	return curve, user, ""
+}
+
+// paidIn reports that lamports went into an account in one transfer.
+func (c *call) paidIn(account uint8, lamports uint64) bool {
+	for i := range c.lamports {
+		if c.lamports[i].to == account && c.lamports[i].amount == lamports {
+			return true
+		}
+	}
+	return false
+}
+
+// pumpPaid is what a buyer gave for the trade: the lamports that left for the
+// curve and for fees. Rent of accounts that the program had to fill up is told
+// from them by the event's amounts; events of before fees were stated come with
+// just the two transfers.
+func (c *call) pumpPaid(a pumpAccounts, e *pumpTradeEvent) (sum uint64, why reason) {
+	for i := range c.lamports {
+		t := &c.lamports[i]
+		if t.from != c.account(a.user) || (e.feesKnown && !e.part(t.amount)) {
+			continue
+		}
+		var ok bool
+		if sum, ok = add(sum, t.amount); !ok {
+			return 0, overflow
+		}
+	}
+	return max(sum, e.sol), ""
+}
+
+// pumpOldFee is the fee of the time when events did not state it: 1%.
+const pumpOldFee = 100
+
+// pumpGot is what a seller received: the curve's part less the fees. Events of
+// before fees were stated leave them to the rate of that time, 1%, rounded down
+// as the buys of that time show.
+func (c *call) pumpGot(e *pumpTradeEvent) uint64 {
+	fees := e.fees()
+	if !e.feesKnown {
+		fees = e.sol / 10_000 * pumpOldFee
+		fees += e.sol % 10_000 * pumpOldFee / 10_000
+	}
+	return e.sol - min(fees, e.sol)
+}

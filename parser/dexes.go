@@ -1,0 +1,15 @@
+package parser
+
+// dexes is the list of all exchanges: one line each.
+func dexes() []dex {
+	return []dex{
+		raydiumV4(),
+		raydiumCPMM(),
+		raydiumCLMM(),
+		orcaWhirlpool(),
+		meteoraDLMM(),
+		meteoraDAMMv2(),
+		pumpFun(),
+		pumpSwap(),
+	}
+}
