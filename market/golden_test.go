@@ -16,7 +16,7 @@ import (
 )
 
 // Rewrite with: go test ./market -run TestGolden -update, and read the diff.
-var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden keeps the price path of each scenario: for every swap the updates
 // and trades that it brought.

@@ -2,6 +2,8 @@ package market_test
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -429,4 +431,19 @@ func TestTokens(t *testing.T) {
 	s.Slot, s.DecimalsOut = 1_001, 9
 	apply(t, m, s)
 	near(t, "price", priceOf(t, m, mint(1)).USD, before, 1e-6)
+}
+
+// TestCodes holds the names, which are part of the public face.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	all := market.ReasonThin | market.ReasonSinglePool | market.ReasonStale | market.ReasonDisagreement |
+		market.ReasonNew | market.ReasonDepthUnknown | market.ReasonExecution | market.ReasonCurve |
+		market.ReasonReference | market.ReasonAssumed | market.ReasonNoDollar
+	want := "thin single_pool stale disagreement new depth_unknown execution curve reference assumed no_dollar"
+	if got := strings.Join(all.Codes(), " "); got != want {
+		t.Errorf("codes: %s", got)
+	}
+	if got := (market.ReasonStale | market.ReasonCurve).Codes(); !slices.Equal(got, []string{"stale", "curve"}) {
+		t.Errorf("codes: %v", got)
+	}
 }
