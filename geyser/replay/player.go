@@ -9,6 +9,8 @@ import (
 	"time"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+
+	"github.com/swapcast/swapcast/geyser/capture"
 )
 
 // progress is what the playing goroutine tells of itself.
@@ -64,6 +66,11 @@ func (s *Server) playOnce(ctx context.Context, src Source, p *pacer, shift *shif
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		var item *capture.ItemError
+		if errors.As(err, &item) { // one item of a file; the source goes on behind it
+			s.skip(item)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -90,10 +97,7 @@ func (s *Server) put(ctx context.Context, u *pb.SubscribeUpdate) error {
 		return nil // pings of a recorded stream
 	}
 	if err != nil {
-		if s.progress.skipped.Add(1) == 1 {
-			s.log.Warn("update skipped, more such are only counted", "error", err)
-		}
-		s.opts.Metrics.skipped()
+		s.skip(err)
 		return nil
 	}
 	s.store.publish(up)
@@ -103,6 +107,16 @@ func (s *Server) put(ctx context.Context, u *pb.SubscribeUpdate) error {
 		return s.store.drain(ctx, s.store.queueSize, s.opts.SlowWait)
 	}
 	return nil
+}
+
+// skip counts something of the source that cannot be played. The first few are
+// logged.
+func (s *Server) skip(err error) {
+	const logged = 5
+	if n := s.progress.skipped.Add(1); n <= logged {
+		s.log.Warn("not played", "error", err, "more_are_only_counted", n == logged)
+	}
+	s.opts.Metrics.skipped()
 }
 
 // putBlock plays a block that the source has whole: first what is in it, then
