@@ -28,7 +28,8 @@ import (
 // since May 2025 also fee recipient 32, fee bps u64, fee u64, creator 32,
 // creator fee bps u64, creator fee u64; later a bool, four numbers of
 // volume, the instruction's name, a bool, cashback bps u64, cashback u64,
-// buyback bps u64, buyback u64 and more. The sol amount is the curve's side, before
+// buyback bps u64, buyback u64, a vector of creator shares (32 and u16 each),
+// quote mint 32, quote u64, virtual quote u64, real quote u64. The sol amount is the curve's side, before
 // fees. A buyback fee is part of the fee.
 //
 // What moved is the truth for the token, and for a quote that is a token. For
@@ -57,6 +58,8 @@ const (
 	pumpTradeFees    = pumpTradeSize + 32 + 8 + 8 + 32 + 8 + 8
 	pumpTradeName    = pumpTradeFees + 1 + 4*8 + 4
 	pumpTradeTail    = 1 + 4*8
+	pumpHolderSize   = 32 + 2
+	pumpQuoteSize    = 32 + 3*8
 	pumpDecimals     = 6
 	solDecimals      = 9
 	pumpOldAccounts  = 12
@@ -155,6 +158,16 @@ func readPumpTrade(d []byte) (e pumpTradeEvent, ok bool) {
 	tail := d[pumpTradeName+name:]
 	e.feeBps += u64(tail, 1)
 	e.rewards, e.buyback = u64(tail, 9), u64(tail, 25)
+	// Then the shareholders of the creator's fee, and the quote, which stands
+	// for the SOL fields where the coin is traded against a token.
+	if tail = tail[pumpTradeTail:]; len(tail) < 4 {
+		return e, true
+	}
+	skip := 4 + uint64(binary.LittleEndian.Uint32(tail))*pumpHolderSize
+	if uint64(len(tail)) >= skip+pumpQuoteSize {
+		tail = tail[skip:]
+		e.sol, e.vSol, e.rSol = u64(tail, 32), u64(tail, 40), u64(tail, 48)
+	}
 	return e, true
 }
 
@@ -180,14 +193,31 @@ func (c *call) pumpToken(a pumpAccounts, e *pumpTradeEvent) reason {
 	if why != "" {
 		return why
 	}
-	token := s.AmountIn
+	token, quote := s.AmountIn, s.AmountOut
 	if e.buy {
-		token = s.AmountOut
+		token, quote = s.AmountOut, s.AmountIn
 	}
-	if token != e.token {
+	if token != e.token || quote != e.sol {
 		return eventMismatch
 	}
+	e.curve(s)
 	return ""
+}
+
+// curve sets what the event tells of the curve right after the trade.
+func (e *pumpTradeEvent) curve(s *swapcast.Swap) {
+	s.ReservesKnown, s.VirtualKnown = true, true
+	if e.buy {
+		s.ReserveIn, s.ReserveOut, s.VirtualIn, s.VirtualOut = e.rSol, e.rToken, e.vSol, e.vToken
+	} else {
+		s.ReserveIn, s.ReserveOut, s.VirtualIn, s.VirtualOut = e.rToken, e.rSol, e.vToken, e.vSol
+	}
+	if s.VirtualIn > 0 {
+		setSpot(s, float64(s.VirtualOut)/float64(s.VirtualIn))
+	}
+	if e.feesKnown && e.feeBps <= 10_000 {
+		s.FeeBps = int32(e.feeBps)
+	}
 }
 
 // pumpSol reads a trade against SOL.
@@ -208,27 +238,17 @@ func (c *call) pumpSol(a pumpAccounts, e *pumpTradeEvent) reason {
 	}
 	s := c.add(c.account(a.curve))
 	s.Trader = e.user
-	s.ReservesKnown, s.VirtualKnown = true, true
-	if e.feesKnown && e.feeBps <= 10_000 {
-		s.FeeBps = int32(e.feeBps)
-	}
+	e.curve(s)
 	if e.buy {
 		s.MintIn, s.DecimalsIn = swapcast.NativeMint(), solDecimals
 		s.MintOut, s.DecimalsOut = e.mint, decimals
 		s.AmountIn, s.AmountOut, s.UserAmountOut = e.sol, moved, user
-		s.ReserveIn, s.ReserveOut = e.rSol, e.rToken
-		s.VirtualIn, s.VirtualOut = e.vSol, e.vToken
 		s.UserAmountIn, why = c.pumpPaid(a, e)
 	} else {
 		s.MintIn, s.DecimalsIn = e.mint, decimals
 		s.MintOut, s.DecimalsOut = swapcast.NativeMint(), solDecimals
 		s.AmountIn, s.AmountOut, s.UserAmountIn = moved, e.sol, user
-		s.ReserveIn, s.ReserveOut = e.rToken, e.rSol
-		s.VirtualIn, s.VirtualOut = e.vToken, e.vSol
 		s.UserAmountOut = c.pumpGot(e)
-	}
-	if s.VirtualIn > 0 {
-		setSpot(s, float64(s.VirtualOut)/float64(s.VirtualIn))
 	}
 	return why
 }
