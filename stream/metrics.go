@@ -2,6 +2,8 @@ package stream
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // Metrics are the stream's counters. A nil *Metrics counts nothing.
@@ -62,4 +64,77 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	reg.MustRegister(m.connections, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
 		m.evicted, m.writes, m.writtenBytes)
 	return m
+}
+
+func (m *Metrics) connected(by float64) {
+	if m != nil {
+		m.connections.Add(by)
+	}
+}
+
+func (m *Metrics) subscribed(ch channel, by int64) {
+	if m != nil {
+		m.subscriptions.WithLabelValues(ch.name()).Add(float64(by))
+	}
+}
+
+func (m *Metrics) close(code wire.CloseCode) {
+	if m != nil {
+		m.closed.WithLabelValues(code.String()).Inc()
+	}
+}
+
+func (m *Metrics) refuse(reason string) {
+	if m != nil {
+		m.refused.WithLabelValues(reason).Inc()
+	}
+}
+
+func (m *Metrics) drop(channel, reason string) {
+	if m != nil {
+		m.dropped.WithLabelValues(channel, reason).Inc()
+	}
+}
+
+func (m *Metrics) evict() {
+	if m != nil {
+		m.evicted.Inc()
+	}
+}
+
+// wrote adds what a shard wrote in one turn.
+func (m *Metrics) wrote(b *books) {
+	if m == nil {
+		return
+	}
+	for k, n := range b.sent {
+		if n > 0 {
+			m.sent.WithLabelValues(kind(k).label()).Add(float64(n))
+		}
+	}
+	if b.conflated > 0 {
+		m.conflated.Add(float64(b.conflated))
+	}
+	if b.writes > 0 {
+		m.writes.Add(float64(b.writes))
+		m.writtenBytes.Add(float64(b.bytes))
+	}
+}
+
+// observe notes how long an update took, from the times when its shard took it
+// up and when it was written, in Unix nanoseconds.
+func (m *Metrics) observe(it *item, taken, written int64) {
+	if m == nil {
+		return
+	}
+	const nano = 1e-9
+	if m.StageHub != nil {
+		m.StageHub.Observe(max(0, float64(taken-it.at)) * nano)
+	}
+	if m.StageWrite != nil {
+		m.StageWrite.Observe(max(0, float64(written-taken)) * nano)
+	}
+	if m.StageTotal != nil && it.receivedAt != 0 {
+		m.StageTotal.Observe(max(0, float64(written-it.receivedAt)) * nano)
+	}
 }

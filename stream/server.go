@@ -2,50 +2,222 @@ package stream
 
 import (
 	"context"
-	"net/http"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
-// Server is the WebSocket face of swapcast.
+// Server is the WebSocket: clients come in through ServeHTTP, updates through
+// PublishPrice and PublishTrade. All methods are safe for concurrent use.
 type Server struct {
-	opts Options
+	// static after construction
+	opts       Options
+	registry   *registry
+	shards     []*shard
+	door       *door
+	epoch      string
+	started    time.Time
+	sweepEvery time.Duration
+	buffers    buffers
+
+	keys     atomic.Pointer[keySet] // nil: everybody may connect
+	nextConn atomic.Uint64
+	draining atomic.Bool
+	running  atomic.Bool
+
+	subs      [channels]atomic.Int64
+	sent      atomic.Uint64
+	conflated atomic.Uint64
+
+	readers sync.WaitGroup // connections; nobody joins once the door is shut
+	writers sync.WaitGroup // slow writers, started by readers and shards only
 }
 
-// New returns a server. It starts nothing: Run does.
+// New returns a server. It reads the keys file and starts nothing: that is
+// Run's.
 func New(o Options) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("stream: %w", err)
 	}
-	return &Server{opts: o}, nil
+	s := &Server{
+		opts:     o,
+		registry: newRegistry(o.Shards, o.Limits.RetainedAssets, o.Metrics),
+		door:     newDoor(&o.Limits),
+		epoch:    strconv.FormatUint(rand.Uint64N(1<<40), 36),
+		started:  time.Now(), // monotonic; Options.Now only makes stamps
+	}
+	s.sweepEvery = o.Timing.sweepEvery()
+	for i := range o.Shards {
+		s.shards = append(s.shards, newShard(s, i))
+	}
+	if o.KeysFile != "" {
+		if err := s.ReloadKeys(); err != nil {
+			return nil, fmt.Errorf("stream: %w", err)
+		}
+	}
+	return s, nil
 }
 
-// ServeHTTP answers GET /ws.
-func (s *Server) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "not running", http.StatusServiceUnavailable)
+// sweepEvery is how coarse deadlines are: a quarter of the shortest of them,
+// at most a second.
+func (t *Timing) sweepEvery() time.Duration {
+	shortest := min(t.PingInterval, t.DeadAfter, t.MessageTimeout, t.CloseTimeout)
+	return min(max(shortest/4, 5*time.Millisecond), time.Second)
 }
 
-// PublishPrice hands a price to its subscribers.
-func (s *Server) PublishPrice(_ *swapcast.Price) {}
+// elapsed is the server's own time, which no clock adjustment moves.
+func (s *Server) elapsed() time.Duration { return time.Since(s.started) }
 
-// PublishTrade hands a trade to its subscribers.
-func (s *Server) PublishTrade(_ *swapcast.Trade) {}
-
-// Run runs the server until ctx ends.
+// Run serves until ctx ends; then it cuts the connections that are left (call
+// Drain first to let them go in peace) and returns once every goroutine of the
+// server has ended. It can run once.
 func (s *Server) Run(ctx context.Context) error {
+	if !s.running.CompareAndSwap(false, true) {
+		return fmt.Errorf("stream: the server has been started already")
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var shards sync.WaitGroup
+	for _, sh := range s.shards {
+		shards.Go(func() { sh.run(work) })
+	}
+	s.door.setOpen(true)
 	<-ctx.Done()
+	s.door.setOpen(false)
+	s.all(itemCut)
+	s.readers.Wait()
+	stop()
+	shards.Wait()
+	s.writers.Wait()
 	return nil
 }
 
-// Drain tells every client to go.
-func (s *Server) Drain(_ context.Context) error { return nil }
+// Drain lets nobody in any more, sends everybody what waits and then a close
+// frame 1001 with a hint when to reconnect, drawn for each client, and waits
+// until all have gone. When ctx ends first, the rest is cut and the error says
+// how many that were. Run goes on until its own context ends.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	s.door.setOpen(false)
+	s.all(itemDrain)
+	gone := make(chan struct{})
+	go func() {
+		s.readers.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+	}
+	left := s.door.count()
+	s.all(itemCut)
+	<-gone
+	if left == 0 {
+		return nil
+	}
+	return fmt.Errorf("stream: drain: %d connections were cut: %w", left, ctx.Err())
+}
 
-// ReloadKeys reads the keys file again.
-func (s *Server) ReloadKeys() error { return nil }
+func (s *Server) all(what itemKind) {
+	for _, sh := range s.shards {
+		sh.do(item{what: what})
+	}
+}
 
-// Epoch names this run of the server.
-func (s *Server) Epoch() string { return "" }
+// ReloadKeys reads the keys file again. Connections whose key is gone are
+// closed with 4401; a key's new limits hold for new connections. On an error
+// the keys stay as they were.
+func (s *Server) ReloadKeys() error {
+	if s.opts.KeysFile == "" {
+		return nil
+	}
+	ks, err := loadKeys(s.opts.KeysFile)
+	if err != nil {
+		return err
+	}
+	s.keys.Store(ks)
+	s.all(itemKeys)
+	return nil
+}
+
+// Epoch names this run of the server: a seq counts within one epoch.
+func (s *Server) Epoch() string { return s.epoch }
 
 // Stats returns a moment's view.
-func (s *Server) Stats() Stats { return Stats{} }
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Epoch:         s.epoch,
+		Connections:   s.door.count(),
+		Subscriptions: make(map[string]int64, channels),
+		Assets:        s.registry.len(),
+		Sent:          s.sent.Load(),
+		Conflated:     s.conflated.Load(),
+		Draining:      s.draining.Load(),
+	}
+	for ch := range channels {
+		st.Subscriptions[ch.name()] = s.subs[ch].Load()
+	}
+	return st
+}
+
+// reconnectHint is the reason of a GoingAway close frame.
+func (s *Server) reconnectHint() string {
+	t := &s.opts.Timing
+	d := t.ReconnectMin + rand.N(t.ReconnectMax-t.ReconnectMin+1)
+	return string(wire.AppendReconnectHint(nil, d.Milliseconds()))
+}
+
+// pingJitter is how long until a connection's next ping: three to five
+// quarters of the interval, so that pings spread out.
+func (s *Server) pingJitter() time.Duration {
+	d := s.opts.Timing.PingInterval
+	return d*3/4 + rand.N(d/2+1)
+}
+
+// subscriptions counts by channel.
+func (s *Server) subscriptions(ch channel, by int64) {
+	s.subs[ch].Add(by)
+	s.opts.Metrics.subscribed(ch, by)
+}
+
+// tell adds up what a shard did in one turn.
+func (s *Server) tell(b *books) {
+	n := 0
+	for _, sent := range b.sent {
+		n += sent
+	}
+	if n > 0 {
+		s.sent.Add(uint64(n))
+	}
+	if b.conflated > 0 {
+		s.conflated.Add(uint64(b.conflated))
+	}
+	s.opts.Metrics.wrote(b)
+}
+
+// buffers are reused by all readers, so that a connection that is silent holds
+// none. Those that a large message blew up are left to the collector.
+type buffers struct{ pool sync.Pool }
+
+const keptBuffer = 8 << 10
+
+func (b *buffers) get() *[]byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return buf
+	}
+	buf := make([]byte, 0, 512)
+	return &buf
+}
+
+func (b *buffers) put(buf *[]byte) {
+	if cap(*buf) <= keptBuffer {
+		b.pool.Put(buf)
+	}
+}

@@ -1,0 +1,232 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// conn is one client. Its one goroutine reads; what there is to write is its
+// shard's business.
+type conn struct {
+	// static after construction
+	srv    *Server
+	shard  *shard
+	sock   *socket
+	ws     *websocket.Conn
+	info   ConnInfo
+	key    *apiKey // nil: none asked for
+	door   ticket
+	opened time.Duration // when, in the server's time
+	window time.Duration
+	phase  time.Duration // of its windows, so that not all end together
+	batch  bool
+	maxSub int
+
+	// owned by the reader
+	bucket bucket
+	pings  bucket
+	bad    int // refused requests in a row
+
+	// owned by the shard
+	subs     map[subKey]*subscription
+	held     []*subscription // those whose price waits for the window's end
+	box      mailbox
+	dirty    bool          // in the shard's list of those with something due
+	full     bool          // the socket takes nothing; itemWritable will come
+	ending   bool          // was told to close, or has ended: nothing more is sent
+	closeBy  time.Duration // when an ending connection is cut
+	nextPing time.Duration
+
+	// alive and messageBegun are in the server's time; messageBegun is 0
+	// between messages. Written by the reader, read by the shard's sweep.
+	alive        atomic.Int64
+	messageBegun atomic.Int64
+	// Written by the shard, read by whoever asks.
+	sent      atomic.Uint64
+	conflated atomic.Uint64
+}
+
+// windowEnd is the end of the window that now is in.
+func (c *conn) windowEnd(now time.Duration) time.Duration {
+	return now + c.window - (now-c.phase+c.window)%c.window
+}
+
+// run reads until the connection ends. It is the connection's goroutine.
+func (c *conn) run() {
+	var ended func(ConnEnd)
+	if c.srv.opts.OnConn != nil {
+		ended = c.srv.opts.OnConn(c.info)
+	}
+	c.shard.do(item{what: itemJoin, conn: c})
+	e := c.sock.cause(c.guard(c.read))
+	// What the client still sends is read, or a reset would overtake our
+	// close frame. Where the client closed first, or the connection broke,
+	// this returns at once.
+	c.sock.linger(c.srv.opts.Timing.CloseTimeout, lingerBytes)
+	// An error means that it is closed already.
+	_ = c.ws.CloseNow()
+	c.shard.do(item{what: itemLeave, conn: c})
+	c.srv.depart(c, e)
+	if ended != nil {
+		ended(ConnEnd{
+			Code: int(e.code), Reason: e.reason, Duration: c.srv.elapsed() - c.opened,
+			Sent: c.sent.Load(), Conflated: c.conflated.Load(),
+		})
+	}
+}
+
+// lingerBytes is how much of a client's message is read and forgotten after
+// the connection was closed over it.
+const lingerBytes = 8 << 20
+
+// turnAway ends a connection that was accepted only so that its client, which
+// may be a browser and see nothing of an HTTP status, learns the reason.
+func (c *conn) turnAway(e end) {
+	c.sock.sendClose(e.code, e.reason)
+	c.sock.linger(c.srv.opts.Timing.CloseTimeout, lingerBytes)
+	_ = c.ws.CloseNow()
+	c.srv.depart(c, e)
+}
+
+// guard lets a panic end this connection and no other.
+func (c *conn) guard(read func() end) (e end) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.srv.opts.Logger.Error("connection panicked", "conn", c.info.ID, "panic", r, "stack", string(debug.Stack()))
+			c.sock.sendClose(wire.CloseInternalError, "internal error")
+			e = end{wire.CloseInternalError, "panic"}
+		}
+	}()
+	return read()
+}
+
+// read takes messages until there are no more, and returns why.
+func (c *conn) read() end {
+	for {
+		typ, r, err := c.ws.Reader(reading())
+		if err != nil {
+			return readEnd(err)
+		}
+		c.messageBegun.Store(int64(max(c.srv.elapsed(), 1)))
+		buf := c.srv.buffers.get()
+		data, err := readAll(r, *buf)
+		*buf = data
+		if err != nil {
+			c.srv.buffers.put(buf)
+			return readEnd(err)
+		}
+		c.messageBegun.Store(0)
+		c.touch()
+		e := c.message(typ, data)
+		c.srv.buffers.put(buf)
+		if e.code != 0 {
+			// By way of the shard, so that the answers that wait leave first.
+			c.shard.do(item{what: itemEnd, conn: c, end: e})
+			return e
+		}
+	}
+}
+
+// touch notes a sign of life.
+func (c *conn) touch() { c.alive.Store(int64(c.srv.elapsed())) }
+
+// readAll reads a message into buf and what it grows to.
+func readAll(r io.Reader, buf []byte) ([]byte, error) {
+	buf = buf[:0]
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return buf, err
+		}
+	}
+}
+
+// readEnd is the cause of a connection's end as the reader sees it: the
+// client's close code, or none. Where we closed, the socket knows better.
+func readEnd(err error) end {
+	var ce websocket.CloseError
+	switch {
+	case errors.As(err, &ce):
+		return end{wire.CloseCode(ce.Code), "closed by the client"}
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return end{wire.CloseTooBig, "message too big"}
+	default:
+		return end{wire.CloseAbnormal, "connection lost"}
+	}
+}
+
+// message handles one message, and returns the end that it leads to, if any.
+func (c *conn) message(typ websocket.MessageType, data []byte) end {
+	if ok, abuse := c.bucket.take(c.srv.elapsed()); !ok {
+		c.refuse(wire.Error{Code: wire.RateLimited, Message: "too many messages; this one was not read"})
+		if abuse {
+			return end{wire.ClosePolicy, "too many messages for too long"}
+		}
+		return end{}
+	}
+	refused := c.request(typ, data)
+	switch {
+	case refused.Code == "":
+		c.bad = 0
+		return end{}
+	case refused.Code == wire.TooManySubscriptions: // understood, but too much
+		c.refuse(refused)
+		c.bad = 0
+		return end{}
+	}
+	c.refuse(refused)
+	if c.bad++; c.bad >= c.srv.opts.Limits.BadRequests {
+		return end{wire.CloseBadRequest, fmt.Sprintf("%d bad requests in a row, the last: %s", c.bad, refused.Code)}
+	}
+	return end{}
+}
+
+// refuse sends an error.
+func (c *conn) refuse(e wire.Error) {
+	c.srv.opts.Metrics.refuse(string(e.Code))
+	c.reply(errorFrame(e))
+}
+
+func errorFrame(e wire.Error) *frame {
+	return newFrame(kindReply, replySize, func(dst []byte) []byte { return wire.AppendError(dst, &e) })
+}
+
+// replySize holds most answers.
+const replySize = 256
+
+func (c *conn) reply(f *frame) { c.shard.do(item{what: itemReply, conn: c, frame: f}) }
+
+// pinged is called by coder/websocket for each ping, and reports whether to
+// answer it.
+func (c *conn) pinged() bool {
+	c.touch()
+	ok, abuse := c.pings.take(c.srv.elapsed())
+	if abuse {
+		c.shard.do(item{what: itemEnd, conn: c, end: end{wire.ClosePolicy, "too many pings for too long"}})
+	}
+	return ok
+}
+
+// newPhase spreads the windows of the connections over their length.
+func newPhase(window time.Duration) time.Duration {
+	if window <= 0 {
+		return 0
+	}
+	return rand.N(window)
+}

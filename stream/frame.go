@@ -1,0 +1,96 @@
+package stream
+
+import (
+	"encoding/binary"
+
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// Opcodes of RFC 6455, section 5.2, with the bit that says "whole message".
+const (
+	finText  = 0x81
+	finClose = 0x88
+	finPing  = 0x89
+	finPong  = 0x8a
+
+	opcodeMask = 0x0f
+	opClose    = 0x08
+)
+
+// maxHeader is the longest header of a frame from the server, which masks nothing.
+const maxHeader = 10
+
+// frame is one message as it goes to every subscriber: a text frame, header
+// and all. It is immutable once it was published.
+type frame struct {
+	bytes  []byte
+	header uint8
+	kind   kind
+}
+
+// kind is what a message is to the books: it decides what happens to it when
+// the client is slow.
+type kind uint8
+
+const (
+	kindPrice kind = iota // the newest of an asset is enough
+	kindTrade             // kept up to a bound
+	kindReply             // never dropped
+	kinds
+)
+
+// label is the metric label of the messages of a kind.
+func (k kind) label() string {
+	switch k {
+	case kindPrice:
+		return wire.ChannelPrices
+	case kindTrade:
+		return wire.ChannelTrades
+	default:
+		return "replies"
+	}
+}
+
+// payload is the frame's JSON.
+func (f *frame) payload() []byte { return f.bytes[f.header:] }
+
+// newFrame makes a frame of what encode appends. size is a guess of its
+// length.
+func newFrame(k kind, size int, encode func(dst []byte) []byte) *frame {
+	b := make([]byte, maxHeader, maxHeader+size)
+	b = encode(b)
+	start := putHeader(b, maxHeader)
+	return &frame{bytes: b[start:], header: uint8(maxHeader - start), kind: k}
+}
+
+// putHeader writes the header of a text frame so that it ends at payload,
+// where the payload of b begins, and returns where the header begins. There
+// must be room for maxHeader bytes.
+func putHeader(b []byte, payload int) int {
+	n := len(b) - payload
+	switch {
+	case n < 126:
+		b[payload-2], b[payload-1] = finText, byte(n)
+		return payload - 2
+	case n <= 0xffff:
+		b[payload-4], b[payload-3] = finText, 126
+		binary.BigEndian.PutUint16(b[payload-2:], uint16(n))
+		return payload - 4
+	default:
+		b[payload-10], b[payload-9] = finText, 127
+		binary.BigEndian.PutUint64(b[payload-8:], uint64(n))
+		return payload - 10
+	}
+}
+
+// maxCloseReason is what a control frame's 125 bytes leave beside the code.
+const maxCloseReason = 123
+
+// closeFrame makes a close frame. A reason that is too long is cut; reasons
+// are ASCII, so no character is cut in two.
+func closeFrame(code wire.CloseCode, reason string) []byte {
+	reason = reason[:min(len(reason), maxCloseReason)]
+	b := make([]byte, 0, 4+len(reason))
+	b = append(b, finClose, byte(2+len(reason)), byte(code>>8), byte(code))
+	return append(b, reason...)
+}

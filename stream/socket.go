@@ -1,0 +1,442 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// socket is one client's connection below coder/websocket, which does the
+// handshake, reads frames, and answers pings and close frames through Write.
+// Data frames do not pass through the library: shards write them with send.
+//
+// Both hands hold mu for a write that never blocks, and both write whole
+// frames. What the kernel does not take at once becomes pending, and a
+// goroutine of the socket's own writes it out with blocking writes; while it
+// runs nobody else touches the socket, control frames queue behind pending,
+// and data stays in the mailbox. After a close frame nothing more is accepted.
+type socket struct {
+	// static after construction
+	net.Conn
+	raw   syscall.RawConn // nil: no plain TCP (TLS, a test's pipe); every write goes the slow way
+	spawn func(func())    // runs the slow writer; the server waits for it
+	limit time.Duration   // of one slow write
+	// writable is called by the slow writer when the socket takes data again.
+	// A socket that never will is closed, which ends its reader.
+	writable func()
+
+	// owned by the reader
+	early []byte // what the HTTP server had read beyond the handshake
+
+	mu sync.Mutex
+	// guarded by mu
+	pending    []byte // the rest of a frame that was begun, then control frames
+	slow       bool   // the slow writer has the socket
+	closeSent  bool   // a close frame was accepted
+	closeAfter bool   // close once pending is written
+	closed     bool
+	end        end // first cause of the end
+}
+
+// end is why a connection ended.
+type end struct {
+	code   wire.CloseCode // 0: not known yet
+	reason string
+}
+
+// maxPendingControl bounds the control frames that wait behind a slow write. A
+// pong beyond it is dropped: RFC 6455 lets the latest ping's pong answer all.
+const maxPendingControl = 1 << 10
+
+// hijacker hands coder/websocket our socket in place of the TCP connection,
+// with buffers that fit what clients send rather than net/http's 4 KB twice.
+type hijacker struct {
+	http.ResponseWriter
+	sock *socket
+}
+
+// Buffers of coder/websocket: requests are small, and it writes nothing but
+// control frames, which must each fit to leave in one Write.
+const (
+	readBuffer  = 512
+	writeBuffer = 256
+)
+
+// Hijack implements http.Hijacker.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	hj, ok := h.ResponseWriter.(http.Hijacker)
+	if !ok {
+		return nil, nil, errors.New("the HTTP connection cannot be taken over")
+	}
+	nc, brw, err := hj.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := brw.Reader.Buffered(); n > 0 {
+		b, err := brw.Peek(n)
+		if err != nil {
+			nc.Close()
+			return nil, nil, err
+		}
+		h.sock.early = append([]byte(nil), b...)
+	}
+	h.sock.attach(nc)
+	return h.sock, bufio.NewReadWriter(bufio.NewReaderSize(h.sock, readBuffer), bufio.NewWriterSize(h.sock, writeBuffer)), nil
+}
+
+// attach gives the socket its connection.
+func (s *socket) attach(nc net.Conn) {
+	s.Conn = nc
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			s.raw = raw
+		}
+	}
+}
+
+// Read implements io.Reader for coder/websocket.
+func (s *socket) Read(p []byte) (int, error) {
+	if len(s.early) > 0 {
+		n := copy(p, s.early)
+		if s.early = s.early[n:]; len(s.early) == 0 {
+			s.early = nil
+		}
+		return n, nil
+	}
+	return s.Conn.Read(p)
+}
+
+// Write takes one whole control frame from coder/websocket. It never blocks:
+// what cannot leave now is queued. After a close frame it swallows the frame,
+// as the protocol demands, and reports success so that the library goes on.
+func (s *socket) Write(p []byte) (int, error) {
+	if len(p) < 2 {
+		return 0, errors.New("stream: not a frame")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, net.ErrClosed
+	}
+	s.control(p)
+	return len(p), nil
+}
+
+// ping sends a ping frame.
+func (s *socket) ping() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.control([]byte{finPing, 0})
+	}
+}
+
+// sendClose sends a close frame, and nothing after it. It reports whether it
+// was the first.
+func (s *socket) sendClose(code wire.CloseCode, reason string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.closeSent {
+		return false
+	}
+	s.because(code, reason)
+	s.control(closeFrame(code, reason))
+	return true
+}
+
+// control sends or queues one control frame. Called with mu held.
+func (s *socket) control(p []byte) {
+	if s.closeSent {
+		return
+	}
+	closing := p[0]&opcodeMask == opClose
+	if closing {
+		s.closeSent = true
+		if len(p) >= 4 {
+			s.because(wire.CloseCode(binary.BigEndian.Uint16(p[2:])), string(p[4:]))
+		}
+	}
+	if s.slow {
+		if closing || len(s.pending)+len(p) <= maxPendingControl {
+			s.pending = append(s.pending, p...)
+		}
+		return
+	}
+	var snd sender
+	n := 0
+	if s.raw != nil {
+		var err error
+		if n, err = snd.send(s.raw, p); err != nil {
+			s.fail()
+			return
+		}
+	}
+	if n < len(p) {
+		s.pending = append(s.pending, p[n:]...)
+		s.startSlow()
+		return
+	}
+	if closing {
+		s.halfClose() // plain TCP here, which does not block
+	}
+}
+
+// because notes the first cause of the connection's end. Called with mu held.
+func (s *socket) because(code wire.CloseCode, reason string) {
+	if s.end.code == 0 {
+		s.end = end{code, reason}
+	}
+}
+
+// cause returns why the connection ended; other stands in where nothing was noted.
+func (s *socket) cause(other end) end {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end.code == 0 {
+		s.end = other
+	}
+	return s.end
+}
+
+// sent is what became of a send.
+type sent uint8
+
+const (
+	sentAll  sent = iota
+	sentSlow      // the socket is full: the slow writer will call writable
+	sentDead      // closed, or closing: nothing more will leave
+)
+
+// send writes whole frames without blocking. marks are their ends in b. It
+// returns how many frames it took over: those after them are still the
+// caller's, to be sent, or replaced by newer ones, once the socket is writable.
+func (s *socket) send(snd *sender, b []byte, marks []mark) (taken int, result sent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.closeSent {
+		return 0, sentDead
+	}
+	if s.slow {
+		return 0, sentSlow
+	}
+	if s.raw == nil {
+		s.pending = append(s.pending, b...)
+		s.startSlow()
+		return len(marks), sentSlow
+	}
+	n, err := snd.send(s.raw, b)
+	if err != nil {
+		s.fail()
+		return 0, sentDead
+	}
+	if n == len(b) {
+		return len(marks), sentAll
+	}
+	// The frame that was begun must be finished before anything else. Where
+	// none was, the first is begun by the slow writer, which learns by it
+	// that there is room again.
+	for marks[taken].end <= n {
+		taken++
+	}
+	s.pending = append(s.pending, b[n:marks[taken].end]...)
+	s.startSlow()
+	return taken + 1, sentSlow
+}
+
+// mark is the end of a frame in a buffer, and how many messages it holds.
+type mark struct {
+	end      int
+	messages int
+}
+
+// startSlow hands the socket to the slow writer. Called with mu held, with
+// something pending.
+func (s *socket) startSlow() {
+	s.slow = true
+	s.spawn(s.writeSlow)
+}
+
+// writeSlow writes what is pending, and what is added meanwhile, with blocking
+// writes; then it gives the socket back.
+func (s *socket) writeSlow() {
+	for {
+		s.mu.Lock()
+		b := s.pending
+		s.pending = nil
+		if len(b) == 0 || s.closed {
+			s.endSlow()
+			return
+		}
+		s.mu.Unlock()
+
+		// No deadline but this one is ever set on writes, and Close shortens
+		// it: set it before the check, so that Close cannot be overruled.
+		err := s.setWriteLimit()
+		if err == nil {
+			_, err = s.Conn.Write(b)
+		}
+		if err != nil {
+			s.mu.Lock()
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				s.because(wire.CloseSlowConsumer, "read nothing for too long")
+			}
+			s.fail()
+			s.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (s *socket) setWriteLimit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closeAfter {
+		return nil // Close has set a nearer one
+	}
+	return s.Conn.SetWriteDeadline(time.Now().Add(s.limit))
+}
+
+// endSlow gives the socket back. Called with mu held; releases it.
+func (s *socket) endSlow() {
+	s.slow = false
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	if s.closeAfter {
+		s.closed = true
+		s.mu.Unlock()
+		s.Conn.Close()
+		return
+	}
+	closing := s.closeSent
+	if !closing && s.Conn.SetWriteDeadline(time.Time{}) != nil {
+		s.fail()
+	}
+	s.mu.Unlock()
+	if closing {
+		s.halfClose()
+		return
+	}
+	s.writable()
+}
+
+// halfClose says that nothing follows the close frame: the peer sees the end
+// at once, while what it still sends can be read, so that the kernel does not
+// answer it with a reset that would overtake the close frame. An error means
+// that the connection is gone, which its reader finds out.
+func (s *socket) halfClose() {
+	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
+
+// fail cuts the connection, which ends its reader. Called with mu held: TLS is
+// not asked to say goodbye, since that could block.
+func (s *socket) fail() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.pending = nil
+	if tls, ok := s.Conn.(interface{ NetConn() net.Conn }); ok {
+		tls.NetConn().Close()
+		return
+	}
+	s.Conn.Close()
+}
+
+// Close ends the connection. Where a close frame still waits behind a slow
+// write, it is given closeTimeout to leave; coder/websocket calls Close right
+// after it has handed over its answer to the client's close frame.
+func (s *socket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	if s.slow && s.closeSent {
+		s.closeAfter = true
+		return s.Conn.SetWriteDeadline(time.Now().Add(closeAfterLimit))
+	}
+	s.closed = true
+	return s.Conn.Close()
+}
+
+// closeAfterLimit is how long a close frame may wait for a client that has
+// said goodbye itself.
+const closeAfterLimit = 2 * time.Second
+
+// abort cuts the connection at once.
+func (s *socket) abort(code wire.CloseCode, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.because(code, reason)
+	s.fail()
+}
+
+// linger reads and forgets what the client still sends after a close frame of
+// ours, until it closes, so that closing first does not reset the connection
+// under the close frame. Only the reader may call it.
+func (s *socket) linger(d time.Duration, most int64) {
+	if s.Conn.SetReadDeadline(time.Now().Add(d)) != nil {
+		return
+	}
+	// Whatever ends it, the connection is closed next.
+	_, _ = io.CopyN(io.Discard, s.Conn, most)
+}
+
+// sender makes one non-blocking write. Each shard has its own, so that a write
+// allocates nothing.
+type sender struct {
+	b   []byte
+	n   int
+	err error
+	fn  func(fd uintptr) bool
+}
+
+// send writes what the kernel takes at once. A full socket is no error.
+func (w *sender) send(raw syscall.RawConn, b []byte) (int, error) {
+	if w.fn == nil {
+		w.fn = w.write
+	}
+	w.b, w.n, w.err = b, 0, nil
+	err := raw.Write(w.fn)
+	w.b = nil
+	if err != nil {
+		return 0, err
+	}
+	return w.n, w.err
+}
+
+// write is called with the connection's descriptor, which cannot be closed
+// meanwhile. It reports true: never wait.
+func (w *sender) write(fd uintptr) bool {
+	for {
+		n, err := syscall.Write(int(fd), w.b)
+		switch {
+		case err == nil:
+			w.n = n
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+		default:
+			w.err = err
+		}
+		return true
+	}
+}
+
+// reading is the context of all reads: it never ends, since a context that
+// ends closes the connection in coder/websocket without a close frame.
+func reading() context.Context { return context.Background() }

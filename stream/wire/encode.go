@@ -1,0 +1,329 @@
+package wire
+
+import (
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+)
+
+// Meta is what the server knows of an update beside its content.
+type Meta struct {
+	Seq      uint64 // of the asset in its channel, from 1; 0 before the first update
+	TS       int64  // Unix milliseconds when the server published it
+	Feed     swapcast.Feed
+	Snapshot bool // prices only: the last known one, not a new one
+}
+
+// AppendPrice appends a price message. What is not known is null (numbers) or
+// empty (text), never 0 or a guess.
+func AppendPrice(dst []byte, p *swapcast.Price, m Meta) []byte {
+	dst = append(dst, `{"type":"price","assetId":"`...)
+	dst = AppendBase58(dst, p.Mint[:])
+	dst = append(dst, `","price":`...)
+	dst = appendKnown(dst, p.USD, p.Known)
+	dst = append(dst, `,"priceSol":`...)
+	dst = appendKnown(dst, p.SOL, p.SOLKnown)
+	dst = append(dst, `,"confidence":`...)
+	dst = appendFloat(dst, p.Confidence)
+	dst = append(dst, `,"liquidityUsd":`...)
+	dst = appendFloat(dst, p.LiquidityUSD)
+	dst = append(dst, `,"source":`...)
+	dst = appendString(dst, p.DEX)
+	dst = append(dst, `,"pool":`...)
+	dst = appendKey(dst, p.Pool)
+	dst = append(dst, `,"slot":`...)
+	dst = strconv.AppendUint(dst, p.Slot, 10)
+	dst = append(dst, `,"commitment":`...)
+	dst = appendString(dst, p.Commitment.String())
+	dst = append(dst, `,"signature":`...)
+	dst = appendSignature(dst, p.Signature)
+	dst = append(dst, `,"blockTime":`...)
+	dst = strconv.AppendInt(dst, p.BlockTime, 10)
+	dst = appendMeta(dst, m)
+	if m.Snapshot {
+		dst = append(dst, `,"snapshot":true`...)
+	}
+	if p.Corrects != 0 {
+		dst = append(dst, `,"corrects":`...)
+		dst = strconv.AppendUint(dst, p.Corrects, 10)
+	}
+	return append(dst, '}')
+}
+
+// AppendAsSnapshot appends a message that AppendPrice made without
+// Meta.Snapshot, now marked as a snapshot.
+func AppendAsSnapshot(dst, price []byte) []byte {
+	dst = append(dst, price[:len(price)-1]...)
+	return append(dst, `,"snapshot":true}`...)
+}
+
+// AppendTrade appends a trade message. Amount is a decimal string of raw
+// units, so that no reader rounds it.
+func AppendTrade(dst []byte, t *swapcast.Trade, m Meta) []byte {
+	dst = append(dst, `{"type":"trade","assetId":"`...)
+	dst = AppendBase58(dst, t.Mint[:])
+	dst = append(dst, `","side":`...)
+	dst = appendString(dst, t.Side.String())
+	dst = append(dst, `,"price":`...)
+	dst = appendKnown(dst, t.USD, t.Known)
+	dst = append(dst, `,"amount":"`...)
+	dst = strconv.AppendUint(dst, t.Amount, 10)
+	dst = append(dst, `","decimals":`...)
+	dst = strconv.AppendUint(dst, uint64(t.Decimals), 10)
+	dst = append(dst, `,"amountUsd":`...)
+	dst = appendKnown(dst, t.AmountUSD, t.Known)
+	dst = append(dst, `,"trader":`...)
+	dst = appendKey(dst, t.Trader)
+	dst = append(dst, `,"source":`...)
+	dst = appendString(dst, t.DEX)
+	dst = append(dst, `,"pool":`...)
+	dst = appendKey(dst, t.Pool)
+	dst = append(dst, `,"slot":`...)
+	dst = strconv.AppendUint(dst, t.Slot, 10)
+	dst = append(dst, `,"signature":`...)
+	dst = appendSignature(dst, t.Signature)
+	dst = append(dst, `,"index":`...)
+	dst = strconv.AppendInt(dst, int64(t.Index), 10)
+	dst = append(dst, `,"blockTime":`...)
+	dst = strconv.AppendInt(dst, t.BlockTime, 10)
+	dst = appendMeta(dst, m)
+	return append(dst, '}')
+}
+
+func appendMeta(dst []byte, m Meta) []byte {
+	dst = append(dst, `,"seq":`...)
+	dst = strconv.AppendUint(dst, m.Seq, 10)
+	dst = append(dst, `,"ts":`...)
+	dst = strconv.AppendInt(dst, m.TS, 10)
+	if m.Feed != swapcast.FeedLive {
+		dst = append(dst, `,"feed":`...)
+		dst = appendString(dst, string(m.Feed))
+	}
+	return dst
+}
+
+// AssetError says why one asset of a list was refused.
+type AssetError struct {
+	AssetID string // as sent
+	Code    Code
+}
+
+// Subscribed acknowledges a subscription.
+type Subscribed struct {
+	ID        ID
+	Channel   string
+	Assets    []string // those that are subscribed now, in the order asked for
+	Epoch     string
+	Recovered bool
+	Errors    []AssetError
+}
+
+// AppendSubscribed appends the acknowledgement of a subscription.
+func AppendSubscribed(dst []byte, s *Subscribed) []byte {
+	dst = append(dst, `{"type":"subscribed","id":`...)
+	dst = append(dst, s.ID...)
+	dst = append(dst, `,"channel":`...)
+	dst = appendString(dst, s.Channel)
+	dst = append(dst, `,"assets":[`...)
+	for i, a := range s.Assets {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, a)
+	}
+	dst = append(dst, `],"epoch":`...)
+	dst = appendString(dst, s.Epoch)
+	dst = append(dst, `,"recovered":`...)
+	dst = strconv.AppendBool(dst, s.Recovered)
+	dst = append(dst, `,"errors":[`...)
+	for i, e := range s.Errors {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"assetId":`...)
+		dst = appendString(dst, e.AssetID)
+		dst = append(dst, `,"code":`...)
+		dst = appendString(dst, string(e.Code))
+		dst = append(dst, '}')
+	}
+	return append(dst, `]}`...)
+}
+
+// AppendUnsubscribed appends the acknowledgement of an unsubscription.
+func AppendUnsubscribed(dst []byte, id ID) []byte {
+	dst = append(dst, `{"type":"unsubscribed","id":`...)
+	dst = append(dst, id...)
+	return append(dst, '}')
+}
+
+// AppendPong appends the answer to a ping; id may be empty.
+func AppendPong(dst []byte, id ID) []byte {
+	dst = append(dst, `{"type":"pong"`...)
+	dst = appendID(dst, id)
+	return append(dst, '}')
+}
+
+// Error is the refusal of a request, or of one asset of it.
+type Error struct {
+	ID      ID // empty where the request had none, or could not be read
+	Code    Code
+	Message string
+	AssetID string // as sent; empty where the whole request is refused
+}
+
+// AppendError appends an error message.
+func AppendError(dst []byte, e *Error) []byte {
+	dst = append(dst, `{"type":"error"`...)
+	dst = appendID(dst, e.ID)
+	dst = append(dst, `,"code":`...)
+	dst = appendString(dst, string(e.Code))
+	dst = append(dst, `,"message":`...)
+	dst = appendString(dst, e.Message)
+	if e.AssetID != "" {
+		dst = append(dst, `,"assetId":`...)
+		dst = appendString(dst, e.AssetID)
+	}
+	return append(dst, '}')
+}
+
+// Gap says that updates FromSeq to ToSeq of one asset will not come.
+type Gap struct {
+	Channel string
+	AssetID string
+	FromSeq uint64
+	ToSeq   uint64
+	Reason  string
+}
+
+// AppendGap appends a gap message.
+func AppendGap(dst []byte, g *Gap) []byte {
+	dst = append(dst, `{"type":"gap","channel":`...)
+	dst = appendString(dst, g.Channel)
+	dst = append(dst, `,"assetId":`...)
+	dst = appendString(dst, g.AssetID)
+	dst = append(dst, `,"fromSeq":`...)
+	dst = strconv.AppendUint(dst, g.FromSeq, 10)
+	dst = append(dst, `,"toSeq":`...)
+	dst = strconv.AppendUint(dst, g.ToSeq, 10)
+	dst = append(dst, `,"reason":`...)
+	dst = appendString(dst, g.Reason)
+	return append(dst, '}')
+}
+
+// Status is the health of the feed.
+type Status struct {
+	Feed     string // "healthy", "degraded" or "disconnected"
+	Slot     uint64
+	LagMS    int64
+	Degraded bool
+	Message  string
+}
+
+// AppendStatus appends a status message.
+func AppendStatus(dst []byte, s *Status) []byte {
+	dst = append(dst, `{"type":"status","feed":`...)
+	dst = appendString(dst, s.Feed)
+	dst = append(dst, `,"slot":`...)
+	dst = strconv.AppendUint(dst, s.Slot, 10)
+	dst = append(dst, `,"lagMs":`...)
+	dst = strconv.AppendInt(dst, s.LagMS, 10)
+	dst = append(dst, `,"degraded":`...)
+	dst = strconv.AppendBool(dst, s.Degraded)
+	dst = append(dst, `,"message":`...)
+	dst = appendString(dst, s.Message)
+	return append(dst, '}')
+}
+
+// AppendReconnectHint appends the reason of a GoingAway close frame: how long
+// the client should wait before it connects again, in milliseconds, drawn for
+// each client so that they do not all return at once.
+func AppendReconnectHint(dst []byte, ms int64) []byte {
+	dst = append(dst, `{"reconnectMs":`...)
+	dst = strconv.AppendInt(dst, ms, 10)
+	return append(dst, '}')
+}
+
+func appendID(dst []byte, id ID) []byte {
+	if id == "" {
+		return dst
+	}
+	dst = append(dst, `,"id":`...)
+	return append(dst, id...)
+}
+
+func appendKnown(dst []byte, f float64, known bool) []byte {
+	if !known {
+		return append(dst, "null"...)
+	}
+	return appendFloat(dst, f)
+}
+
+// appendFloat writes the shortest text that reads back as the same number, in
+// the form that encoding/json uses: no exponent between 1e-6 and 1e21.
+func appendFloat(dst []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(dst, "null"...)
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(dst, f, format, -1, 64)
+}
+
+func appendKey(dst []byte, k solana.PublicKey) []byte {
+	dst = append(dst, '"')
+	if !k.IsZero() {
+		dst = AppendBase58(dst, k[:])
+	}
+	return append(dst, '"')
+}
+
+func appendSignature(dst []byte, s solana.Signature) []byte {
+	dst = append(dst, '"')
+	if !s.IsZero() {
+		dst = AppendBase58(dst, s[:])
+	}
+	return append(dst, '"')
+}
+
+const hex = "0123456789abcdef"
+
+// appendString quotes text of any content: what is no UTF-8 becomes U+FFFD,
+// and line separators are escaped so that the text is safe within a script.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b < utf8.RuneSelf {
+			if b >= 0x20 && b != '"' && b != '\\' && b != '<' {
+				i++
+				continue
+			}
+			dst = append(dst, s[start:i]...)
+			switch b {
+			case '"', '\\':
+				dst = append(dst, '\\', b)
+			default:
+				dst = append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
+			}
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if (r == utf8.RuneError && size == 1) || r == '\u2028' || r == '\u2029' {
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			start = i + size
+		}
+		i += size
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
