@@ -1,0 +1,47 @@
+package geyser
+
+import (
+	"sync"
+
+	"github.com/swapcast/swapcast"
+)
+
+// Kind says which part of an Event is set.
+type Kind uint8
+
+// The kinds of events.
+const (
+	KindTx Kind = iota
+	KindSlot
+	KindBlock
+)
+
+// Event is one update of the chain.
+type Event struct {
+	Kind  Kind
+	Tx    *swapcast.Transaction // KindTx; nil otherwise
+	Slot  swapcast.SlotUpdate   // KindSlot
+	Block swapcast.BlockMeta    // KindBlock
+
+	Endpoint string // Options.Name of where it came from
+	// ReceivedAt is when the message left gRPC, CreatedAt when the server says
+	// that it made it (0 unknown); Unix nanoseconds.
+	ReceivedAt int64
+	CreatedAt  int64
+
+	tx   swapcast.Transaction // what Tx points at
+	home *sync.Pool
+}
+
+// Release gives the event back for reuse. Neither it nor anything that it
+// points at may be touched afterwards, and it may be called once. On an event
+// that came from elsewhere it does nothing.
+func (e *Event) Release() {
+	if e.home == nil {
+		return
+	}
+	home := e.home
+	resetTransaction(&e.tx)
+	*e = Event{tx: e.tx, home: home}
+	home.Put(e)
+}
