@@ -111,7 +111,7 @@ func (c *geyserCmd) options(src *playSource, log *slog.Logger) replay.Options {
 		Token:         c.XToken, Simulated: src.Feed == swapcast.FeedSimulated, Version: v,
 		StoredSlots: c.StoredSlots, StoredBytes: c.StoredMB << 20,
 		QueueSize: c.QueueSize, PingInterval: c.PingInterval,
-		Logger: log,
+		Logger: log.With("component", "geyser"),
 	}
 	if c.Speed != nil {
 		o.Speed = *c.Speed

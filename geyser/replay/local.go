@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -46,6 +47,9 @@ func (l *Local) Run(ctx context.Context) error {
 	return l.Serve(ctx, l.listener)
 }
 
+// lastWords is how long a client may take to read what ended its stream.
+const lastWords = 2 * time.Second
+
 // Serve plays to the clients of lis, which it closes, until Run ends. It makes
 // the grpc server itself; opts are added to it.
 func (s *Server) Serve(ctx context.Context, lis net.Listener, opts ...grpc.ServerOption) error {
@@ -60,7 +64,10 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener, opts ...grpc.Serve
 		served <- err
 	}()
 	err := s.Run(ctx)
-	g.Stop()
+	// The handlers have returned, but their last words may not have left yet.
+	hard := time.AfterFunc(lastWords, g.Stop)
+	g.GracefulStop()
+	hard.Stop()
 	if serr := <-served; serr != nil && !errors.Is(serr, grpc.ErrServerStopped) {
 		err = errors.Join(err, serr)
 	}

@@ -55,7 +55,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		opts: o, log: o.Logger.With("component", "geyser replay"),
+		opts: o, log: o.Logger,
 		store: newStore(&o), health: health.NewServer(),
 		closing: make(chan struct{}), came: make(chan struct{}, 1),
 	}, nil
