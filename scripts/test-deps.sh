@@ -49,6 +49,12 @@ fi
 
 # --- npm packages -----------------------------------------------------------
 
+# What the packages ask for; older Debian releases carry less.
+if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
+	echo "test-deps: Node.js 20.19 or later is needed, this is $(node --version 2>&1 | head -1)" >&2
+	exit 1
+fi
+
 # Every folder with a lock file gets exactly what the lock file says. Install
 # scripts are off: nothing here needs them.
 while IFS= read -r lock; do
