@@ -53,7 +53,7 @@ func (s *store) apply(sub *subscriber, r *request, noReplay bool) error {
 		return status.Errorf(codes.OutOfRange, "broadcast from %d is not available, last available: %d", *r.fromSlot, oldest)
 	}
 	pos, found := s.seek(l, *r.fromSlot)
-	if !found && (l == 0 || *r.fromSlot > s.order[len(s.order)-1]) {
+	if !found { // the slot is yet to come
 		return errReplayFailed
 	}
 	sub.pos, sub.live = pos, false
@@ -133,18 +133,6 @@ func (s *store) end() {
 		sub.idle = false
 		sub.poke()
 	}
-}
-
-// subscribers counts those whose first request has been taken.
-func (s *store) subscribers() (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for sub := range s.subs {
-		if sub.subscribed {
-			n++
-		}
-	}
-	return n
 }
 
 // slowest returns the subscriber that is furthest behind, and how far.

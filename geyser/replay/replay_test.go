@@ -124,16 +124,22 @@ func serve(t testing.TB, o replay.Options) (*replay.Local, pb.GeyserClient) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return l, dialLocal(t, l)
+}
+
+// dialLocal returns a client of l.
+func dialLocal(t testing.TB, l *replay.Local) pb.GeyserClient {
+	t.Helper()
 	conn, err := grpc.NewClient(l.Target(), l.DialOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		conn.Close()
-		cancel()
-		<-done
-	})
-	return l, pb.NewGeyserClient(conn)
+	t.Cleanup(func() { _ = conn.Close() })
+	return pb.NewGeyserClient(conn)
 }
 
 // open subscribes; the stream ends with the test.

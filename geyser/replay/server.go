@@ -208,7 +208,7 @@ type Stats struct {
 	Slot        uint64 // newest processed slot
 	FirstSlot   uint64 // oldest slot that from_slot can ask for, 0 none
 	StoredBytes int64
-	Subscribers int
+	Subscribers int // streams whose first request has been taken
 	// IncompleteBlocks counts blocks that were never sent to blocks filters
 	// because the source lacks some of their transactions.
 	IncompleteBlocks uint64
@@ -223,7 +223,12 @@ func (s *Server) Stats() Stats {
 	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	out.Slot, out.StoredBytes, out.Subscribers = s.store.heads.slot[0], s.store.bytes, len(s.store.subs)
+	out.Slot, out.StoredBytes = s.store.heads.slot[0], s.store.bytes
+	for sub := range s.store.subs {
+		if sub.subscribed {
+			out.Subscribers++
+		}
+	}
 	out.FirstSlot, _ = s.store.firstAvailable()
 	out.IncompleteBlocks = s.store.incomplete
 	return out

@@ -155,7 +155,7 @@ func (s *store) publishStatus(u *update) {
 	}
 	s.heads.status(u)
 	for l := range levels {
-		if rec != nil && (l == 0 || rec.reached[l]) {
+		if rec != nil {
 			s.appendTo(l, rec, u)
 		} else {
 			s.logs[l].append(u)

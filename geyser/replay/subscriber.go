@@ -89,32 +89,25 @@ func (s *subscriber) cutWith(err error) {
 // several that wait, the newest wins. A request of a ping and nothing else
 // leaves the filters as they are.
 func (s *subscriber) take(r *pb.SubscribeRequest) error {
-	if r.GetPing() != nil {
-		if err := s.addPong(r.GetPing().GetId()); err != nil {
+	var next *request
+	if r.GetPing() == nil || !pingOnly(r) {
+		f, err := compile(r)
+		if err != nil {
 			return err
 		}
-		if pingOnly(r) {
-			return nil
-		}
+		next = &request{f, r.FromSlot}
 	}
-	f, err := compile(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.pending = &request{f, r.FromSlot}
-	s.mu.Unlock()
-	s.poke()
-	return nil
-}
-
-func (s *subscriber) addPong(id int32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pongs) >= maxPongs {
-		return errTooManyPings
+	if r.GetPing() != nil {
+		if len(s.pongs) >= maxPongs {
+			return errTooManyPings
+		}
+		s.pongs = append(s.pongs, r.GetPing().GetId())
 	}
-	s.pongs = append(s.pongs, id)
+	if next != nil {
+		s.pending = next
+	}
 	s.poke()
 	return nil
 }
@@ -122,7 +115,7 @@ func (s *subscriber) addPong(id int32) error {
 func pingOnly(r *pb.SubscribeRequest) bool {
 	return len(r.GetAccounts())+len(r.GetSlots())+len(r.GetTransactions())+len(r.GetTransactionsStatus())+
 		len(r.GetBlocks())+len(r.GetBlocksMeta())+len(r.GetEntry())+len(r.GetAccountsDataSlice()) == 0 &&
-		r.Commitment == nil && r.FromSlot == nil && len(r.ProtoReflect().GetUnknown()) == 0
+		r.Commitment == nil && r.FromSlot == nil && refuseUnknown(r) == nil
 }
 
 // todo returns what has come from the client since it was last asked.
