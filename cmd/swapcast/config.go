@@ -41,6 +41,8 @@ type commandLine struct {
 	LogFormat string `help:"Form of the log lines on standard error: text or json." enum:"text,json" default:"text" group:"Logging"`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" group:"Logging"`
 
+	Serve       serveCmd       `cmd:"" help:"Serve prices and trades over WebSocket and HTTP, with a page. Without flags it follows the built-in, simulated market."`
+	Geyser      geyserCmd      `cmd:"" help:"Be a Yellowstone gRPC server that plays a capture, a folder of transactions, a block or the built-in market."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is alive or ready; exit 0 if so. Made for container health checks."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -52,7 +49,7 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenOn(ctx, c.Listen)
+	listener, err := listenOn(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -120,21 +117,6 @@ func (c *geyserCmd) options(src *playSource, log *slog.Logger) replay.Options {
 		o.SendCompression = c.Compression
 	}
 	return o
-}
-
-// listenOn listens, and says in one line which address is taken.
-func listenOn(ctx context.Context, address string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return nil, usagef("--listen %q is not host:port", address)
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("--listen %s: the port is in use by another program", address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", address, err)
-	}
-	return listener, nil
 }
 
 // progressEvery is the time between two lines that tell how far the player is.

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/parser"
+	"github.com/swapcast/swapcast/stream"
+)
+
+// pipeline is the data path, one stage after the other:
+//
+//	geyser (its own goroutine) -> parser -> market -> stream
+//
+// One goroutine runs it, so that the market sees swaps in the order in which
+// the chain made them. This file alone names every stage.
+type pipeline struct {
+	// static after construction
+	events chan *geyser.Event // from the subscriber; full: the subscriber waits, and gRPC holds the server back
+	market *market.Market
+	stream *stream.Server
+	feed   *feedState
+	counts *parser.Metrics
+	price  prometheus.Observer // seconds to price and publish one transaction's swaps
+
+	// owned by run
+	parser *parser.Parser
+	parsed parser.Result
+	update market.Update
+}
+
+// newPipeline makes the pipeline of a server whose market and stream stand.
+func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
+	events := make(chan *geyser.Event, s.config.PipelineQueue)
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "swapcast_pipeline_queue_length",
+		Help: "Decoded updates that wait for the parser. When the queue is full the source is held back; swapcast_geyser_blocked_seconds_total counts that.",
+	}, func() float64 { return float64(len(events)) }))
+	counts := parser.NewMetrics(s.registry)
+	counts.Stage = stages.WithLabelValues("parse")
+	return &pipeline{
+		events: events,
+		market: s.market,
+		stream: s.stream,
+		feed:   s.feed,
+		counts: counts,
+		price:  stages.WithLabelValues("price"),
+		parser: parser.New(),
+	}
+}
+
+// run handles events until ctx ends.
+func (p *pipeline) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event := <-p.events:
+			p.handle(event)
+			event.Release()
+		}
+	}
+}
+
+// handle takes one event through every stage.
+func (p *pipeline) handle(event *geyser.Event) {
+	switch event.Kind {
+	case geyser.KindTx:
+		p.transaction(event)
+	case geyser.KindSlot:
+		p.feed.slot(event.Slot, event.ReceivedAt)
+	case geyser.KindBlock:
+		p.feed.block(event.Block, event.ReceivedAt)
+	}
+}
+
+// transaction parses, prices and publishes. The clock is read once a stage and
+// once a transaction, never once a swap.
+func (p *pipeline) transaction(event *geyser.Event) {
+	tx := event.Tx
+	if tx.BlockTime == 0 {
+		// A Geyser transaction carries no time, and its block's meta comes
+		// after it: the newest block time known is the best there is.
+		tx.BlockTime = p.feed.blockTime()
+	}
+	p.feed.transaction(tx.Slot, event.ReceivedAt)
+
+	started := time.Now()
+	p.parser.Parse(tx, &p.parsed)
+	parsed := time.Now()
+	p.counts.Count(&p.parsed, parsed.Sub(started))
+	for i := range p.parsed.Swaps {
+		swap := &p.parsed.Swaps[i]
+		p.market.Apply(swap, &p.update)
+		for j := range p.update.Trades {
+			p.stream.PublishTrade(&p.update.Trades[j])
+		}
+		for j := range p.update.Prices {
+			p.stream.PublishPrice(&p.update.Prices[j])
+		}
+	}
+	if len(p.parsed.Swaps) > 0 {
+		p.price.Observe(time.Since(parsed).Seconds())
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/gagliardetto/solana-go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/replay"
+	"github.com/swapcast/swapcast/geyser/sim"
+	"github.com/swapcast/swapcast/parser"
+)
+
+// upstream is where the chain comes from. A market: or replay: source is played
+// by the same Yellowstone server that `swapcast geyser` runs, in this process
+// and over an in-memory connection: every source takes the same path.
+type upstream struct {
+	subscriber *geyser.Subscriber
+	feed       swapcast.Feed
+	describe   string
+	note       string // what a person must know about the data, "" nothing
+	tokens     []swapcast.Token
+
+	player *replay.Local // the in-process server; nil for a remote source
+}
+
+// openUpstream reads --source.
+func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer, stages *prometheus.HistogramVec) (*upstream, error) {
+	metrics := geyser.NewMetrics(registry)
+	metrics.StageChain = stages.WithLabelValues("chain")
+	metrics.StageGeyser = stages.WithLabelValues("geyser")
+	options := geyser.Options{
+		Token:      c.GeyserToken,
+		Programs:   dexPrograms(),
+		StaleAfter: c.StaleAfter,
+		Logger:     log.With("component", "geyser"),
+		Metrics:    metrics,
+	}
+	if c.GeyserCompression != "none" {
+		options.Compression = c.GeyserCompression
+	}
+	raw := c.Source[0]
+	u := &upstream{describe: raw}
+	var err error
+	if scheme, rest, ok := cutScheme(raw); ok {
+		options.TLS = scheme == "grpcs"
+		if options.Name, options.Target, err = grpcTarget(rest, options.TLS); err != nil {
+			return nil, usagef("--source %q: %v", raw, err)
+		}
+	} else if err = u.openPlayer(raw, log, &options); err != nil {
+		return nil, err
+	}
+	if u.subscriber, err = geyser.New(options); err != nil {
+		return nil, usagef("--source %q: %v", raw, err)
+	}
+	return u, nil
+}
+
+// openPlayer makes the in-process server for a market: or replay: source.
+func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Options) error {
+	play, err := openPlaySource(raw)
+	if err != nil {
+		return usagef("--source %q: %v", raw, err)
+	}
+	u.feed, u.describe = play.Feed, play.Describe
+	switch play.Feed {
+	case swapcast.FeedSimulated:
+		u.note = "THE MARKET IS SIMULATED: prices, pools and wallets are made up; give --source grpcs://HOST for the real chain"
+		u.tokens = sim.Tokens()
+	case swapcast.FeedReplay:
+		u.note = "this is a replay: prices are of the time of the recording"
+		// A recording that has ended is silent, and no reconnection helps.
+		options.StaleAfter = 365 * 24 * time.Hour
+	default:
+	}
+	u.player, err = replay.NewLocal(replay.Options{
+		Source:        play.Source,
+		Reopen:        play.Reopen,
+		Loop:          play.Loop,
+		Speed:         play.Speed,
+		WaitForClient: true,
+		Lossless:      true,
+		Simulated:     play.Feed == swapcast.FeedSimulated,
+		Logger:        log.With("component", "player"),
+	})
+	if err != nil {
+		return fmt.Errorf("--source %q: %w", raw, err)
+	}
+	options.Name = "in-process"
+	options.Target = u.player.Target()
+	options.DialOptions = u.player.DialOptions()
+	return nil
+}
+
+// serve runs the in-process server until ctx ends; for a remote source it only
+// waits.
+func (u *upstream) serve(ctx context.Context) error {
+	if u.player == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return u.player.Run(ctx)
+}
+
+// dexPrograms lists the program ids that the subscription asks for.
+func dexPrograms() []solana.PublicKey {
+	var programs []solana.PublicKey
+	for _, dex := range parser.DEXes() {
+		programs = append(programs, dex.Program)
+	}
+	return programs
+}
+
+// cutScheme splits grpc:// and grpcs:// URLs; ok is false for any other text.
+func cutScheme(raw string) (scheme, rest string, ok bool) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "grpc" && u.Scheme != "grpcs" {
+		return "", "", false
+	}
+	return u.Scheme, raw[len(u.Scheme)+len("://"):], true
+}
+
+// grpcTarget reads host[:port]. TLS without a port means 443.
+func grpcTarget(rest string, tls bool) (name, target string, err error) {
+	u, err := url.Parse("grpc://" + rest)
+	switch {
+	case err != nil:
+		return "", "", fmt.Errorf("not a host and port: %w", err)
+	case u.User != nil:
+		return "", "", fmt.Errorf("a token does not belong into the URL, where logs show it: use --geyser-token")
+	case u.Hostname() == "":
+		return "", "", fmt.Errorf("the host is missing; write grpc://host:port or grpcs://host")
+	case u.RawQuery != "" || u.Path != "" && u.Path != "/":
+		return "", "", fmt.Errorf("only a host and a port belong there")
+	case u.Port() == "" && !tls:
+		return "", "", fmt.Errorf("the port is missing; write grpc://host:port")
+	case u.Port() == "":
+		u.Host = net.JoinHostPort(u.Hostname(), "443")
+	}
+	return u.Host, "dns:///" + u.Host, nil
+}
