@@ -25,9 +25,11 @@ type Options struct {
 	// zstd costs the least; "" is right for a server near by.
 	Compression string
 	// Programs selects transactions: those that name any of these accounts.
-	// Empty means all transactions, which most hosts refuse and which is about
-	// 50 MB/s of mainnet.
+	// Empty means all but votes and failed ones, which many hosts refuse.
 	Programs []solana.PublicKey
+	// Unfiltered asks for every transaction, votes and failed ones too;
+	// Programs is not looked at then.
+	Unfiltered bool
 	// DialOptions come after our own and so override them.
 	DialOptions []grpc.DialOption
 	// StaleAfter is how long a stream may bring neither transaction, slot nor

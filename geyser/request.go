@@ -32,10 +32,12 @@ func (o *Options) subscribeRequest() *pb.SubscribeRequest {
 	for _, p := range o.Programs {
 		include = append(include, p.String())
 	}
+	transactions := &pb.SubscribeRequestFilterTransactions{Vote: &no, Failed: &no, AccountInclude: include}
+	if o.Unfiltered {
+		transactions = &pb.SubscribeRequestFilterTransactions{}
+	}
 	return &pb.SubscribeRequest{
-		Transactions: map[string]*pb.SubscribeRequestFilterTransactions{
-			filterName: {Vote: &no, Failed: &no, AccountInclude: include},
-		},
+		Transactions: map[string]*pb.SubscribeRequestFilterTransactions{filterName: transactions},
 		Slots: map[string]*pb.SubscribeRequestFilterSlots{
 			// Without filter_by_commitment all three commitments are reported,
 			// with interslot_updates the stages before them too.

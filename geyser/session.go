@@ -20,7 +20,7 @@ type session struct {
 	*Subscriber
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	out    chan<- *Event
+	sink   sink
 	pongs  chan int32
 
 	// owned by Run's goroutine
@@ -35,12 +35,21 @@ type session struct {
 	blocked atomic.Bool  // waiting for the consumer: silence is our own
 }
 
+// sink is where updates go: one of the two is set.
+type sink struct {
+	events chan<- *Event
+	raw    func(*pb.SubscribeUpdate) error
+}
+
+// sinkError ends a stream because its consumer failed.
+type sinkError struct{ error }
+
 // stream opens one stream and plays it to its end. Every goroutine that it
 // starts has ended when it returns.
-func (s *Subscriber) stream(ctx context.Context, out chan<- *Event) ending {
+func (s *Subscriber) stream(ctx context.Context, to sink) ending {
 	sctx, cancel := context.WithCancelCause(s.opts.withToken(ctx))
 	ss := &session{
-		Subscriber: s, ctx: sctx, cancel: cancel, out: out,
+		Subscriber: s, ctx: sctx, cancel: cancel, sink: to,
 		pongs: make(chan int32, 1), // a ping that finds it full is answered by the one before it
 		began: time.Now(),
 	}
@@ -115,22 +124,20 @@ func (ss *session) answerPings(stream grpc.BidiStreamingClient[pb.SubscribeReque
 	}
 }
 
-// handle passes one update on. It reports false where the context ended.
+// handle passes one update on. It reports false where the stream must end.
 func (ss *session) handle(u *pb.SubscribeUpdate, now time.Time) bool {
 	switch v := u.GetUpdateOneof().(type) {
 	case *pb.SubscribeUpdate_Transaction:
 		ss.data(updateTx, now)
 		ss.heardOf(v.Transaction.GetSlot())
-		return ss.transaction(u, v.Transaction, now)
 	case *pb.SubscribeUpdate_Slot:
 		ss.data(updateSlot, now)
-		return ss.slotStatus(u, v.Slot, now)
+		if atTip(v.Slot.GetStatus()) {
+			ss.heardOf(v.Slot.GetSlot())
+		}
 	case *pb.SubscribeUpdate_BlockMeta:
 		ss.data(updateBlock, now)
 		ss.heardOf(v.BlockMeta.GetSlot())
-		e := ss.event(KindBlock, u, now)
-		e.Block = blockMeta(v.BlockMeta)
-		return ss.deliver(e)
 	case *pb.SubscribeUpdate_Ping:
 		ss.metrics.update(updatePing)
 		ss.pings++
@@ -138,10 +145,54 @@ func (ss *session) handle(u *pb.SubscribeUpdate, now time.Time) bool {
 		case ss.pongs <- ss.pings:
 		default:
 		}
+		return true
 	case *pb.SubscribeUpdate_Pong:
 		ss.metrics.update(updatePong)
+		return true
 	default:
 		ss.metrics.update(updateOther)
+		return true
+	}
+	if ss.sink.raw != nil {
+		return ss.handRaw(u)
+	}
+	return ss.handEvent(u, now)
+}
+
+// atTip tells the statuses of the slot that the chain is at from those that
+// come to older slots.
+func atTip(s pb.SlotStatus) bool {
+	switch s {
+	case pb.SlotStatus_SLOT_CONFIRMED, pb.SlotStatus_SLOT_FINALIZED, pb.SlotStatus_SLOT_DEAD:
+		return false
+	}
+	return true
+}
+
+// handRaw gives the message to RunRaw's caller.
+func (ss *session) handRaw(u *pb.SubscribeUpdate) bool {
+	ss.blocked.Store(true)
+	err := ss.sink.raw(u)
+	ss.idle.Store(int64(time.Since(ss.began)))
+	ss.blocked.Store(false)
+	if err != nil {
+		ss.cancel(sinkError{err})
+		return false
+	}
+	return true
+}
+
+// handEvent makes an event of an update and delivers it.
+func (ss *session) handEvent(u *pb.SubscribeUpdate, now time.Time) bool {
+	switch v := u.GetUpdateOneof().(type) {
+	case *pb.SubscribeUpdate_Transaction:
+		return ss.transaction(u, v.Transaction, now)
+	case *pb.SubscribeUpdate_Slot:
+		return ss.slotStatus(u, v.Slot, now)
+	case *pb.SubscribeUpdate_BlockMeta:
+		e := ss.event(KindBlock, u, now)
+		e.Block = blockMeta(v.BlockMeta)
+		return ss.deliver(e)
 	}
 	return true
 }
@@ -204,11 +255,6 @@ func (ss *session) slotStatus(u *pb.SubscribeUpdate, v *pb.SubscribeUpdateSlot, 
 	if status < 0 || status > pb.SlotStatus_SLOT_DEAD {
 		return true // a stage of a newer server; counted as a slot update
 	}
-	switch status {
-	case pb.SlotStatus_SLOT_CONFIRMED, pb.SlotStatus_SLOT_FINALIZED, pb.SlotStatus_SLOT_DEAD:
-	default:
-		ss.heardOf(v.GetSlot())
-	}
 	e := ss.event(KindSlot, u, now)
 	e.Slot = swapcast.SlotUpdate{
 		Slot: v.GetSlot(), Parent: v.GetParent(), Status: swapcast.SlotStatus(status), DeadError: v.GetDeadError(),
@@ -244,7 +290,7 @@ func (ss *session) event(kind Kind, u *pb.SubscribeUpdate, now time.Time) *Event
 // reading, and the server feels it. The event is not ours afterwards.
 func (ss *session) deliver(e *Event) bool {
 	select {
-	case ss.out <- e:
+	case ss.sink.events <- e:
 		return true
 	default:
 	}
@@ -256,7 +302,7 @@ func (ss *session) deliver(e *Event) bool {
 		ss.blocked.Store(false)
 	}()
 	select {
-	case ss.out <- e:
+	case ss.sink.events <- e:
 		return true
 	case <-ss.ctx.Done():
 		e.Release()

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/grpc"
 
 	"github.com/swapcast/swapcast"
@@ -87,17 +88,32 @@ func (s *Subscriber) Status() Status {
 // first subscription (ReasonBadFilter), or that Run is running already. It
 // does not close out.
 func (s *Subscriber) Run(ctx context.Context, out chan<- *Event) error {
+	return s.run(ctx, sink{events: out})
+}
+
+// RunRaw is Run with the messages themselves: transactions, slots and block
+// metas go to fn as they came, undecoded, on one goroutine. An error of fn
+// ends RunRaw, which returns it.
+func (s *Subscriber) RunRaw(ctx context.Context, fn func(*pb.SubscribeUpdate) error) error {
+	return s.run(ctx, sink{raw: fn})
+}
+
+func (s *Subscriber) run(ctx context.Context, to sink) error {
 	if s.running.Swap(true) {
 		return errors.New("geyser: Run called twice")
 	}
 	defer s.running.Store(false)
 	failures, served := 0, false
 	for {
-		end := s.stream(ctx, out)
+		end := s.stream(ctx, to)
 		s.connected.Store(false)
 		s.metrics.setConnected(false)
 		if ctx.Err() != nil {
 			return nil
+		}
+		var failed sinkError
+		if errors.As(end.cause, &failed) {
+			return failed.error
 		}
 		served = served || !end.firstData.IsZero()
 		failures++

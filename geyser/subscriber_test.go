@@ -523,3 +523,36 @@ func TestBackoffGrowsOnFlapping(t *testing.T) {
 		t.Errorf("the count was not reset: %s", healthy.String())
 	}
 }
+
+func TestRunRaw(t *testing.T) {
+	requests := make(chan *pb.SubscribeRequest, 1)
+	o := serve(t, func(req *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+		requests <- req
+		if err := say(s, slotUpdate(1, pb.SlotStatus_SLOT_PROCESSED), pingUpdate(), txUpdate()); err != nil {
+			return err
+		}
+		return hold(s)
+	})
+	o.Unfiltered = true
+	sub, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("disk full")
+	var got []*pb.SubscribeUpdate
+	err = sub.RunRaw(t.Context(), func(u *pb.SubscribeUpdate) error {
+		if got = append(got, u); len(got) == 2 {
+			return full
+		}
+		return nil
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("error %v, want the sink's", err)
+	}
+	if len(got) != 2 || got[0].GetSlot() == nil || got[1].GetTransaction() == nil {
+		t.Errorf("messages: %v", got)
+	}
+	if f := (<-requests).Transactions[filterName]; f.Vote != nil || f.Failed != nil || len(f.AccountInclude) != 0 {
+		t.Errorf("filter: %v", f)
+	}
+}
