@@ -1,0 +1,121 @@
+// Package browsertest drives the page in a real browser against the real
+// WebSocket server and the real HTTP API; only the market behind them is played.
+// It holds tests alone.
+package browsertest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/api"
+	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/stream/web"
+)
+
+// site is a server as a browser finds it.
+type site struct {
+	t      *testing.T
+	url    string
+	market *market
+	hub    atomic.Pointer[hub]
+	state  atomic.Pointer[string] // of /v1/status
+}
+
+// hub is one run of the WebSocket server.
+type hub struct {
+	*stream.Server
+	stop func()
+}
+
+// newSite serves until the test ends. The quiet tokens move only when the test
+// says so.
+func newSite(t *testing.T, quiet ...string) *site {
+	t.Helper()
+	s := &site{t: t}
+	s.setState(api.StateHealthy)
+	s.restart()
+	s.market = newMarket(t, s)
+
+	mux := http.NewServeMux()
+	pages := web.Handler()
+	apis := api.New(api.Options{
+		Market: s.market,
+		Pools:  func(solana.PublicKey) []api.Pool { return nil },
+		Status: func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
+		Feed:   swapcast.FeedSimulated,
+	})
+	mux.Handle("/", pages)
+	mux.Handle("/v1/", apis)
+	mux.Handle("/openapi.json", apis)
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { s.hub.Load().ServeHTTP(w, r) })
+
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	moved := make(chan struct{})
+	go func() { defer close(moved); s.market.run(ctx, quiet...) }()
+	t.Cleanup(func() {
+		cancel()
+		<-moved
+		_ = server.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
+		s.hub.Load().stop()
+	})
+	s.url = "http://" + ln.Addr().String() + "/"
+	return s
+}
+
+// restart puts a new WebSocket server in place of the old one, which says
+// goodbye to its clients as a server that is being updated does.
+func (s *site) restart() {
+	s.t.Helper()
+	server, err := stream.New(stream.Options{
+		Feed:   swapcast.FeedSimulated,
+		Timing: stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	next := &hub{Server: server, stop: func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Errorf("stream: %v", err)
+		}
+	}}
+	old := s.hub.Swap(next)
+	if old == nil {
+		return
+	}
+	drain, done := context.WithTimeout(context.Background(), 10*time.Second)
+	defer done()
+	if err := old.Drain(drain); err != nil {
+		s.t.Errorf("drain: %v", err)
+	}
+	old.stop()
+}
+
+func (s *site) setState(state string) { s.state.Store(&state) }
+
+// PublishPrice hands a price to the present WebSocket server.
+func (s *site) PublishPrice(p *swapcast.Price) { s.hub.Load().PublishPrice(p) }
+
+// PublishTrade hands a trade to the present WebSocket server.
+func (s *site) PublishTrade(t *swapcast.Trade) { s.hub.Load().PublishTrade(t) }

@@ -1,0 +1,429 @@
+// The page: what is followed, where its data comes from, and which part shows it.
+
+import { Swapcast } from '../swapcast.js';
+
+import { Chart } from './chart.js';
+import * as format from './format.js';
+import { History } from './history.js';
+import { Tape } from './tape.js';
+import { Vitals } from './vitals.js';
+import { Watchlist, flash, matches } from './watchlist.js';
+
+/** One price per token and window is all that an eye can follow. */
+const WINDOW_MS = 100;
+const STATUS_EVERY_MS = 10_000;
+const SEED_TRADES = 200;
+const MOST_TOKENS = 200;
+
+const $ = (id) => document.getElementById(id);
+
+/** Small things that outlive the page, where the browser allows it. */
+const store = {
+  get(name, otherwise) {
+    try {
+      return JSON.parse(localStorage.getItem(`swapcast.${name}`)) ?? otherwise;
+    } catch {
+      return otherwise;
+    }
+  },
+  set(name, value) {
+    try {
+      localStorage.setItem(`swapcast.${name}`, JSON.stringify(value));
+    } catch {
+      // Private windows: nothing is remembered.
+    }
+  },
+};
+
+/** @type {Map<string, import('./watchlist.js').Token>} every token heard of */
+const tokens = new Map();
+/** @type {string[]} the watchlist, in order */
+let list = [];
+let selected = '';
+let shownPrice = null;
+
+const vitals = new Vitals();
+const chart = new Chart($('chart'), $('ohlc'));
+const tape = new Tape({
+  panel: $('tape'), body: $('trades'), empty: $('tape-empty'), state: $('tape-state'),
+  linked: () => vitals.feed === 'live',
+});
+const watchlist = new Watchlist({
+  body: $('rows'), empty: $('watch-empty'), count: $('watch-count'),
+  onSelect: (mint, open) => {
+    select(mint);
+    if (open) panel('chart');
+  },
+  onRemove: remove,
+});
+
+const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS });
+feed.on('message', (m) => vitals.message(m));
+feed.on('price', priced);
+feed.on('trade', traded);
+feed.on('state', (state) => vitals.state(state));
+feed.on('close', ({ code, reason, retryInMs }) => {
+  vitals.state(feed.state, { retryInMs, reason: retryInMs < 0 ? `close code ${code} ${reason}` : '' });
+});
+feed.on('gap', ({ channel, assetId }) => {
+  if (channel === 'trades' && assetId === selected) seed(selected); // fetch what the tape has missed
+});
+addEventListener('online', () => feed.reconnectNow());
+
+// Data.
+
+/** Reads JSON of the HTTP API; a problem's own words become the error. */
+async function get(path) {
+  const response = await fetch(new URL(path, document.baseURI), { headers: { Accept: 'application/json' } });
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Error(body?.detail || body?.title || `HTTP ${response.status}`);
+  return body;
+}
+
+function token(mint) {
+  let t = tokens.get(mint);
+  if (!t) {
+    t = { mint, symbol: '', name: '', price: null, history: new History(), seeded: false, named: false };
+    tokens.set(mint, t);
+  }
+  return t;
+}
+
+function priced(message) {
+  const t = token(message.assetId);
+  if (t.price && message.snapshot && message.ts < t.price.ts) return;
+  t.price = message;
+  if (message.price !== null) t.history.add(message.ts || Date.now(), message.price);
+  watchlist.update(t);
+  if (t.mint === selected) {
+    chart.update();
+    facts(t);
+  }
+}
+
+function traded(trade) {
+  if (trade.assetId !== selected) return;
+  tape.add(trade);
+  chart.trade(trade);
+}
+
+/** Learns a token's names; they are asked for once. */
+async function learn(t) {
+  if (t.named) return;
+  t.named = true;
+  try {
+    const { symbol, name } = await get(`v1/tokens/${t.mint}`);
+    Object.assign(t, { symbol, name });
+    renamed(t);
+  } catch {
+    t.named = t.symbol !== ''; // not traded yet: ask again when it is next shown
+  }
+}
+
+/** Fetches a token's newest trades: they are its past on chart and tape. */
+async function seed(mint) {
+  const t = token(mint);
+  let trades;
+  try {
+    ({ trades } = await get(`v1/trades/${mint}?limit=${SEED_TRADES}`));
+  } catch {
+    return; // without a past the page just starts with the present
+  }
+  if (!t.seeded) {
+    t.seeded = true;
+    t.history.seed(trades.filter((x) => x.price > 0).map((x) => ({ ms: x.ts, price: x.price })).reverse());
+    watchlist.redraw(t);
+  }
+  if (mint !== selected) return;
+  tape.seed(trades);
+  for (const trade of trades) chart.trade(trade);
+  chart.update();
+}
+
+async function refreshStatus() {
+  const sentAt = Date.now();
+  try {
+    vitals.status(await get('v1/status'), sentAt, Date.now());
+  } catch (error) {
+    if (feed.state === 'open') vitals.health(`The server's status cannot be read: ${error.message}.`);
+  }
+}
+
+/** The most liquid tokens, which are the list of whoever has none yet. */
+async function loadTop() {
+  for (;;) {
+    try {
+      const { prices } = await get('v1/prices');
+      for (const p of prices) {
+        const t = token(p.assetId);
+        if (p.symbol) Object.assign(t, { symbol: p.symbol, name: p.name ?? '', named: true });
+        t.price ??= p;
+      }
+      if (prices.length) return prices.map((p) => p.assetId);
+      $('watch-empty').textContent = 'Waiting for the first trades…';
+    } catch (error) {
+      $('watch-empty').textContent = `The list of tokens cannot be read: ${error.message}`;
+    }
+    $('watch-empty').hidden = false;
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+  }
+}
+
+// The list.
+
+/** Follows tokens and puts them at the end of the list. */
+async function follow(mints) {
+  const fresh = mints.filter((mint) => !list.includes(mint));
+  list.push(...fresh);
+  for (const mint of fresh) watchlist.add(token(mint));
+  const ack = await feed.subscribe('prices', fresh);
+  for (const { assetId, code } of ack.errors) {
+    drop(assetId);
+    complain(`The server refuses ${format.short(assetId)}: ${code.replaceAll('_', ' ')}.`);
+  }
+  for (const mint of fresh.filter((m) => list.includes(m))) {
+    learn(token(mint));
+    if (mint !== selected) await seed(mint); // one after the other: there is no hurry
+  }
+}
+
+async function add(mint) {
+  if (list.includes(mint)) {
+    complain('');
+    select(mint);
+    return;
+  }
+  if (list.length >= MOST_TOKENS) {
+    complain(`The list holds ${MOST_TOKENS} tokens at most.`);
+    return;
+  }
+  complain('');
+  const following = follow([mint]);
+  select(mint);
+  try {
+    await following;
+  } catch (error) {
+    drop(mint);
+    complain(`${format.short(mint)} cannot be followed: ${error.message}.`);
+    return;
+  }
+  save();
+}
+
+function remove(mint) {
+  drop(mint);
+  save();
+}
+
+function drop(mint) {
+  const at = list.indexOf(mint);
+  if (at < 0) return;
+  list.splice(at, 1);
+  watchlist.remove(mint);
+  feed.unsubscribe('prices', mint).catch(() => {});
+  if (mint === selected && list.length) select(list[Math.min(at, list.length - 1)]);
+}
+
+function save() {
+  store.set('watchlist', list);
+}
+
+// The selected token.
+
+function select(mint) {
+  if (mint === selected) return;
+  const before = selected;
+  selected = mint;
+  const t = token(mint);
+  shownPrice = null;
+  watchlist.select(mint);
+  tape.clear();
+  chart.show(t);
+  renamed(t);
+  facts(t);
+  learn(t);
+  store.set('selected', mint);
+  if (before) feed.unsubscribe('trades', before).catch(() => {});
+  feed.subscribe('trades', mint).catch((error) => complain(`Trades of ${format.short(mint)}: ${error.message}.`));
+  seed(mint);
+}
+
+function renamed(t) {
+  watchlist.rename(t);
+  if (t.mint !== selected) return;
+  $('token-symbol').textContent = t.symbol || format.short(t.mint);
+  $('token-title').textContent = t.name;
+  $('token-mint').hidden = false;
+  $('token-mint').textContent = format.short(t.mint);
+  $('token-mint').setAttribute('aria-label', `Copy the mint address of ${t.symbol || 'this token'}`);
+}
+
+function facts(t) {
+  const p = t.price;
+  const value = p?.price ?? null;
+  const { text, direction } = format.change(t.history.first, value);
+  $('token-price').textContent = value === null ? '–' : `$${format.price(value)}`;
+  $('token-price').title = format.fullPrice(value);
+  $('token-change').textContent = direction ? `${direction > 0 ? '▲' : '▼'} ${text}` : text;
+  $('token-change').dataset.direction = direction;
+  flash($('token-price'), null, shownPrice, value);
+  shownPrice = value;
+  $('fact-sol').textContent = p?.priceSol == null ? '–' : format.price(p.priceSol);
+  $('fact-liquidity').textContent = p?.liquidityUsd > 0 ? format.usd(p.liquidityUsd) : '–';
+  $('fact-confidence').textContent = value === null ? '–' : `${Math.round(p.confidence * 100)}%`;
+  $('fact-meter').value = value === null ? 0 : p.confidence;
+  $('fact-source').textContent = p?.source || '–';
+  document.title = value === null ? 'swapcast' : `${t.symbol || format.short(t.mint)} ${format.price(value)} · swapcast`;
+}
+
+// Search.
+
+function complain(text) {
+  $('search-error').textContent = text;
+  $('search-error').hidden = !text;
+  $('search-input').setAttribute('aria-invalid', String(text !== ''));
+}
+
+function searched() {
+  const text = $('search-input').value.trim();
+  complain('');
+  watchlist.filter(format.looksLikeMint(text) && !list.some((m) => m.startsWith(text)) ? '' : text);
+  suggest(text);
+}
+
+/** Offers known tokens that are not on the list. */
+function suggest(text) {
+  const found = text ? [...tokens.values()].filter((t) => !list.includes(t.mint) && matches(t, text.toLowerCase())).slice(0, 8) : [];
+  $('suggestions').hidden = found.length === 0;
+  $('suggestion-list').replaceChildren(...found.map((t) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    const verb = document.createElement('em');
+    verb.textContent = '+ Add';
+    button.append(`${t.symbol || format.short(t.mint)}${t.name ? ` · ${t.name}` : ''}`, verb);
+    button.addEventListener('click', () => submitted(t.mint));
+    const item = document.createElement('li');
+    item.append(button);
+    return item;
+  }));
+}
+
+function submitted(text) {
+  if (!text) return;
+  const [first] = watchlist.shown;
+  if (!format.looksLikeMint(text) && first) {
+    clearSearch();
+    select(first);
+    watchlist.focus();
+    return;
+  }
+  const problem = format.mintProblem(text);
+  if (problem) {
+    complain(`${problem}.`);
+    return;
+  }
+  clearSearch();
+  add(text);
+}
+
+function clearSearch() {
+  $('search-input').value = '';
+  searched();
+}
+
+$('search-input').addEventListener('input', searched);
+$('search').addEventListener('submit', (event) => {
+  event.preventDefault();
+  submitted($('search-input').value.trim());
+});
+$('search-input').addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') {
+    clearSearch();
+    event.target.blur();
+  } else if (event.key === 'ArrowDown') {
+    event.preventDefault();
+    watchlist.focus();
+  }
+});
+
+// Controls.
+
+function panel(name) {
+  document.querySelector('.panels').dataset.panel = name;
+  for (const button of document.querySelectorAll('.tabs button')) {
+    button.setAttribute('aria-pressed', String(button.dataset.panel === name));
+  }
+}
+
+function theme(next) {
+  if (next) document.documentElement.dataset.theme = next;
+  else delete document.documentElement.dataset.theme;
+  try {
+    if (next) localStorage.setItem('swapcast.theme', next);
+    else localStorage.removeItem('swapcast.theme');
+  } catch {
+    // Not remembered.
+  }
+  $('theme').setAttribute('aria-label', `Colour theme: ${next || 'automatic'}`);
+  chart.recolour();
+}
+
+function nextTheme() {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const order = dark ? ['', 'light', 'dark'] : ['', 'dark', 'light'];
+  theme(order[(order.indexOf(document.documentElement.dataset.theme ?? '') + 1) % order.length]);
+}
+
+function interval(seconds) {
+  const input = document.querySelector(`#intervals input[value="${seconds}"]`) ?? document.querySelector('#intervals input');
+  input.checked = true;
+  chart.setInterval(Number(input.value));
+  store.set('interval', Number(input.value));
+}
+
+$('theme').addEventListener('click', nextTheme);
+$('intervals').addEventListener('change', (event) => interval(Number(event.target.value)));
+document.querySelector('.tabs').addEventListener('click', (event) => {
+  const name = event.target.closest('button')?.dataset.panel;
+  if (name) panel(name);
+});
+$('token-mint').addEventListener('click', async () => {
+  try {
+    await navigator.clipboard.writeText(selected);
+    $('token-mint').textContent = 'copied';
+  } catch {
+    $('token-mint').textContent = selected; // to be copied by hand
+  }
+  setTimeout(() => renamed(token(selected)), 1500);
+});
+addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input[type="text"]')) return;
+  const key = event.key;
+  if (key === '/') $('search-input').focus();
+  else if (key === 't') nextTheme();
+  else if ('1234'.includes(key) && key.length === 1) interval([1, 5, 15, 60][key - 1]);
+  else if (key.startsWith('Arrow') && event.target === document.body) watchlist.focus();
+  else return;
+  event.preventDefault();
+});
+
+// Start.
+
+async function start() {
+  theme(document.documentElement.dataset.theme ?? '');
+  interval(store.get('interval', 5));
+  refreshStatus();
+  setInterval(refreshStatus, STATUS_EVERY_MS);
+  feed.open();
+  const saved = store.get('watchlist', null);
+  const mints = Array.isArray(saved) && saved.every((m) => typeof m === 'string' && !format.mintProblem(m)) ? saved : null;
+  const top = loadTop();
+  const first = (mints ?? await top).slice(0, MOST_TOKENS);
+  const following = follow(first);
+  const last = store.get('selected', '');
+  if (first.length) select(first.includes(last) ? last : first[0]);
+  else searched();
+  await following;
+}
+
+start();

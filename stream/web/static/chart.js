@@ -1,0 +1,180 @@
+// The candle chart of the selected token, made from what the page has received.
+
+import { CandlestickSeries, HistogramSeries, TickMarkType, createChart } from './vendor/lightweight-charts.mjs';
+
+import * as format from './format.js';
+
+/** Candles that are handed to the chart. */
+const MOST = 1500;
+
+export class Chart {
+  #container;
+  #ohlc;
+  #chart;
+  #candles;
+  #volume;
+  #interval = 1;
+  #token = null;
+  #hovered = null;
+  /** Traded US dollars by second, of the selected token's trades that we saw. */
+  #dollars = new Map();
+  #frame = 0;
+  #colours = { up: '', down: '' };
+  #drawn = { first: 0, count: 0, interval: 0, revisions: 0, token: null, last: null };
+
+  /**
+   * @param {HTMLElement} container
+   * @param {HTMLElement} ohlc shows the candle under the pointer, else the newest
+   */
+  constructor(container, ohlc) {
+    this.#container = container;
+    this.#ohlc = ohlc;
+    this.#chart = createChart(container, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontSize: 11 }, // the page itself names and links TradingView
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.24 } },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true, rightOffset: 4, barSpacing: 8, minBarSpacing: 1 },
+      crosshair: { mode: 0 },
+      localization: { timeFormatter: (t) => format.clock(t * 1000), priceFormatter: format.price },
+      handleScroll: { vertTouchDrag: false },
+    });
+    this.#chart.timeScale().applyOptions({ tickMarkFormatter: tickMark });
+    this.#candles = this.#chart.addSeries(CandlestickSeries, {
+      priceFormat: { type: 'custom', formatter: format.price, minMove: 1e-12 },
+      borderVisible: false,
+    });
+    this.#volume = this.#chart.addSeries(HistogramSeries, {
+      priceScaleId: 'volume',
+      priceFormat: { type: 'custom', formatter: format.usd, minMove: 0.01 },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    this.#chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    this.#chart.subscribeCrosshairMove((move) => {
+      this.#hovered = move.seriesData.get(this.#candles) ?? null;
+      this.#legend();
+    });
+    this.recolour();
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.recolour());
+    setInterval(() => this.update(), 1000); // carries a quiet price on
+  }
+
+  /** Shows another token. */
+  show(token) {
+    this.#token = token;
+    this.#dollars.clear();
+    this.#hovered = null;
+    this.#container.ariaLabel = `Candle chart of ${token.symbol || token.mint}`;
+    this.#draw();
+    this.#chart.timeScale().scrollToRealTime();
+  }
+
+  /** @param {number} seconds */
+  setInterval(seconds) {
+    this.#interval = seconds;
+    this.#chart.timeScale().applyOptions({ secondsVisible: seconds < 60 });
+    this.#draw();
+    this.#chart.timeScale().scrollToRealTime();
+  }
+
+  /** Counts a trade of the token that is shown. */
+  trade(trade) {
+    if (!(trade.amountUsd > 0)) return;
+    const t = Math.floor(trade.ts / 1000);
+    this.#dollars.set(t, (this.#dollars.get(t) ?? 0) + trade.amountUsd);
+  }
+
+  /** Draws with the next frame what has changed. */
+  update() {
+    if (!this.#token || document.hidden) return;
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
+    });
+  }
+
+  /** Takes the colours of the page's theme. */
+  recolour() {
+    const colour = (name) => {
+      const probe = document.createElement('i');
+      probe.style.color = `var(${name})`;
+      document.body.append(probe);
+      const value = getComputedStyle(probe).color;
+      probe.remove();
+      return value;
+    };
+    const [up, down, line] = [colour('--up'), colour('--down'), colour('--line')];
+    this.#chart.applyOptions({
+      layout: { background: { color: colour('--panel') }, textColor: colour('--muted'), fontFamily: getComputedStyle(document.body).fontFamily },
+      grid: { vertLines: { color: line }, horzLines: { color: line } },
+      crosshair: { vertLine: { color: colour('--muted'), labelBackgroundColor: colour('--accent') }, horzLine: { color: colour('--muted'), labelBackgroundColor: colour('--accent') } },
+    });
+    this.#candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
+    this.#colours = { up: colour('--up-wash'), down: colour('--down-wash') };
+    if (this.#token) this.#draw();
+  }
+
+  #draw() {
+    if (!this.#token) return;
+    const { history } = this.#token;
+    const candles = history.candles(this.#interval, Math.floor(Date.now() / 1000), MOST);
+    const bars = candles.map(({ t, o, h, l, c }) => ({ time: t, open: o, high: h, low: l, close: c }));
+    const volumes = this.#volumes(bars);
+    const before = this.#drawn;
+    const now = {
+      first: bars[0]?.time ?? 0,
+      count: bars.length,
+      interval: this.#interval,
+      revisions: history.revisions,
+      token: this.#token,
+      last: bars.at(-1) ?? null,
+    };
+    const grows = ['first', 'interval', 'revisions', 'token'].every((k) => before[k] === now[k]) && now.count >= before.count;
+    if (grows && before.count > 0) {
+      for (let i = before.count - 1; i < bars.length; i++) {
+        this.#candles.update(bars[i]);
+        this.#volume.update(volumes[i]);
+      }
+    } else {
+      this.#candles.setData(bars);
+      this.#volume.setData(volumes);
+    }
+    this.#drawn = now;
+    this.#legend();
+  }
+
+  #volumes(bars) {
+    const sums = new Map();
+    for (const [t, dollars] of this.#dollars) {
+      const at = t - (t % this.#interval);
+      sums.set(at, (sums.get(at) ?? 0) + dollars);
+    }
+    return bars.map(({ time, open, close }) => ({
+      time,
+      value: sums.get(time) ?? 0,
+      color: close >= open ? this.#colours.up : this.#colours.down,
+    }));
+  }
+
+  #legend() {
+    const bar = this.#hovered ?? this.#drawn.last;
+    if (!bar) {
+      this.#ohlc.replaceChildren();
+      return;
+    }
+    this.#ohlc.replaceChildren(...[['O', bar.open], ['H', bar.high], ['L', bar.low], ['C', bar.close]].map(([name, value]) => {
+      const span = document.createElement('span');
+      const figure = document.createElement('b');
+      figure.textContent = format.price(value);
+      span.append(`${name} `, figure);
+      return span;
+    }));
+  }
+}
+
+/** Local times on the axis: the chart itself knows UTC only. */
+function tickMark(time, kind) {
+  if (kind < TickMarkType.Time) return new Date(time * 1000).toLocaleDateString([], { day: 'numeric', month: 'short' });
+  const text = format.clock(time * 1000);
+  return kind === TickMarkType.TimeWithSeconds ? text : text.slice(0, 5);
+}

@@ -1,0 +1,126 @@
+// What the page remembers of one token: its prices as one-second candles, from
+// which every longer interval, the sparkline and the session's change follow.
+
+/** Seconds that are kept. */
+const KEEP = 3 * 60 * 60;
+/** A gap longer than this many candles is left open: nothing was watched. */
+const LONGEST_FILL = 600;
+
+/** @typedef {{t: number, o: number, h: number, l: number, c: number}} Candle t in Unix seconds */
+
+export class History {
+  /** @type {Candle[]} ascending in t */
+  #seconds = [];
+  /** First price seen, by which the session's change is measured. */
+  first = null;
+  /** Newest price. */
+  last = null;
+  /** Grows when a candle changes that is not the newest. */
+  revisions = 0;
+
+  /** Whether there is anything to draw. */
+  get empty() {
+    return this.#seconds.length === 0;
+  }
+
+  /** Adds a price at a time, which may be late by some seconds. */
+  add(ms, price) {
+    if (!(price > 0) || !Number.isFinite(price)) return;
+    const t = Math.floor(ms / 1000);
+    const seconds = this.#seconds;
+    let i = seconds.length;
+    while (i > 0 && seconds[i - 1].t > t) i--;
+    const at = seconds[i - 1];
+    if (at?.t === t) {
+      at.h = Math.max(at.h, price);
+      at.l = Math.min(at.l, price);
+      at.c = price;
+    } else {
+      seconds.splice(i, 0, { t, o: at?.c ?? price, h: Math.max(price, at?.c ?? price), l: Math.min(price, at?.c ?? price), c: price });
+      if (seconds.length > KEEP) seconds.shift();
+    }
+    this.first ??= price;
+    if (seconds.at(-1).t === t) this.last = price;
+    else this.revisions++;
+  }
+
+  /**
+   * Puts older prices before those already here.
+   *
+   * @param {{ms: number, price: number}[]} points in rising order of time
+   */
+  seed(points) {
+    const until = this.#seconds[0]?.t ?? Infinity;
+    const older = new History();
+    for (const { ms, price } of points) {
+      if (Math.floor(ms / 1000) < until) older.add(ms, price);
+    }
+    this.#seconds = [...older.#seconds, ...this.#seconds].slice(-KEEP);
+    this.revisions++;
+    if (this.#seconds.length) {
+      this.first ??= this.#seconds[0].o;
+      this.last ??= this.#seconds.at(-1).c;
+    }
+  }
+
+  /**
+   * Candles of an interval. Where a token did not move for a while its price is
+   * carried on as a flat candle, so that equal widths mean equal times.
+   *
+   * @param {number} interval seconds
+   * @param {number} now Unix seconds up to which the last price is carried
+   * @param {number} [most] the newest so many
+   * @returns {Candle[]}
+   */
+  candles(interval, now, most = 1500) {
+    const from = now - (now % interval) - (most - 1) * interval;
+    const out = [];
+    let i = this.#seconds.length;
+    while (i > 0 && this.#seconds[i - 1].t >= from) i--;
+    for (; i < this.#seconds.length; i++) {
+      const s = this.#seconds[i];
+      const t = s.t - (s.t % interval);
+      const last = out.at(-1);
+      if (last?.t === t) {
+        last.h = Math.max(last.h, s.h);
+        last.l = Math.min(last.l, s.l);
+        last.c = s.c;
+        continue;
+      }
+      if (last) carry(out, t, interval);
+      out.push({ t, o: s.o, h: s.h, l: s.l, c: s.c });
+    }
+    if (out.length) carry(out, now - (now % interval) + interval, interval);
+    return out;
+  }
+
+  /**
+   * Closing prices of the last stretch of time, for a sparkline.
+   *
+   * @param {number} seconds
+   * @param {number} count of points
+   * @param {number} now Unix seconds
+   */
+  closes(seconds, count, now) {
+    const from = now - seconds;
+    const step = seconds / count;
+    const points = [];
+    let i = this.#seconds.length;
+    while (i > 0 && this.#seconds[i - 1].t > from) i--;
+    let close = this.#seconds[i - 1]?.c ?? null;
+    for (let t = from + step; t <= now + 1e-9; t += step) {
+      while (i < this.#seconds.length && this.#seconds[i].t <= t) close = this.#seconds[i++].c;
+      points.push(close);
+    }
+    return points;
+  }
+}
+
+/** Fills up to (not including) t with flat candles. */
+function carry(out, t, interval) {
+  const last = out.at(-1);
+  if ((t - last.t) / interval > LONGEST_FILL) return;
+  for (let at = last.t + interval; at < t; at += interval) {
+    out.push({ t: at, o: last.c, h: last.c, l: last.c, c: last.c });
+  }
+}

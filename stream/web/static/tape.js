@@ -1,0 +1,160 @@
+// The trade tape of the selected token: newest on top, held still while the
+// pointer rests on it.
+
+import * as format from './format.js';
+
+const ROWS = 80;
+
+export class Tape {
+  #panel;
+  #body;
+  #empty;
+  #state;
+  /** Newest first. */
+  #trades = [];
+  #keys = new Set();
+  #fresh = 0;
+  #frame = 0;
+  #held = false;
+  #linked = () => false;
+
+  /**
+   * @param {object} parts
+   * @param {HTMLElement} parts.panel
+   * @param {HTMLTableSectionElement} parts.body
+   * @param {HTMLElement} parts.empty
+   * @param {HTMLElement} parts.state
+   * @param {() => boolean} parts.linked whether trades exist on a chain that an explorer shows
+   */
+  constructor({ panel, body, empty, state, linked }) {
+    this.#panel = panel;
+    this.#body = body;
+    this.#empty = empty;
+    this.#state = state;
+    this.#linked = linked;
+    const hold = (held) => () => {
+      this.#held = held;
+      this.#draw();
+    };
+    panel.addEventListener('pointerenter', (event) => event.pointerType === 'mouse' && hold(true)());
+    panel.addEventListener('pointerleave', hold(false));
+    panel.addEventListener('focus', hold(true));
+    panel.addEventListener('blur', hold(false));
+  }
+
+  /** Empties the tape for another token. */
+  clear() {
+    this.#trades = [];
+    this.#keys.clear();
+    this.#fresh = 0;
+    this.#body.replaceChildren();
+    this.#panel.scrollTop = 0;
+    this.#draw();
+  }
+
+  /** Adds trades of the past, newest first, behind those already here. */
+  seed(trades) {
+    for (const trade of trades) {
+      if (this.#trades.length >= ROWS) break;
+      if (this.#remember(trade)) this.#trades.push(trade);
+    }
+    this.#draw();
+  }
+
+  /** Adds a trade; it is drawn with the next frame. */
+  add(trade) {
+    if (!this.#remember(trade)) return;
+    this.#trades.unshift(trade);
+    this.#fresh++;
+    if (this.#trades.length > ROWS) this.#keys.delete(key(this.#trades.pop()));
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
+    });
+  }
+
+  /** A trade that comes both as history and live is one trade. */
+  #remember(trade) {
+    const id = key(trade);
+    if (this.#keys.has(id)) return false;
+    this.#keys.add(id);
+    return true;
+  }
+
+  #draw() {
+    this.#empty.hidden = this.#trades.length > 0;
+    if (this.#held) {
+      this.#state.textContent = this.#fresh ? `held, ${this.#fresh} more` : 'held';
+      return;
+    }
+    this.#state.textContent = '';
+    const rows = this.#body.rows;
+    const fresh = Math.min(this.#fresh, this.#trades.length);
+    this.#fresh = 0;
+    if (rows.length + fresh < this.#trades.length) { // a seed
+      this.#body.replaceChildren(...this.#trades.map((t) => makeRow(t, this.#linked())));
+      return;
+    }
+    const added = this.#trades.slice(0, fresh).map((t) => {
+      const tr = makeRow(t, this.#linked());
+      tr.className = 'new';
+      return tr;
+    });
+    this.#body.prepend(...added);
+    while (rows.length > ROWS) this.#body.lastElementChild.remove();
+  }
+}
+
+function key({ signature, index }) {
+  return `${signature} ${index}`;
+}
+
+function makeRow(trade, linked) {
+  const tr = document.createElement('tr');
+  const up = trade.side === 'buy';
+  const side = up ? 'Buy' : 'Sell';
+  const [time, price, value, who] = [cell('time'), cell('num'), cell('num'), cell('who')];
+
+  time.textContent = format.clock(trade.ts);
+
+  const arrow = document.createElement('i');
+  arrow.className = `side ${up ? 'up' : 'down'}`;
+  arrow.textContent = up ? '▲' : '▼';
+  arrow.role = 'img';
+  arrow.ariaLabel = side;
+  const figure = document.createElement('span');
+  figure.className = up ? 'up' : 'down';
+  figure.textContent = format.price(trade.price);
+  price.title = `${side} at ${format.fullPrice(trade.price)}`;
+  price.append(arrow, figure);
+
+  value.append(format.usd(trade.amountUsd), small(format.amount(trade.amount, trade.decimals)));
+  value.title = `${trade.amount} raw units`;
+
+  who.append(trade.source, small(linked && trade.signature ? explorer(trade) : format.short(trade.trader)));
+  who.title = `Trader ${trade.trader || 'unknown'}\nTransaction ${trade.signature}\nPool ${trade.pool}`;
+  tr.append(time, price, value, who);
+  return tr;
+}
+
+function cell(className) {
+  const td = document.createElement('td');
+  td.className = className;
+  return td;
+}
+
+function small(content) {
+  const el = document.createElement('small');
+  el.append(content);
+  return el;
+}
+
+/** The transaction on Solana's own explorer. */
+function explorer(trade) {
+  const a = document.createElement('a');
+  a.href = `https://explorer.solana.com/tx/${encodeURIComponent(trade.signature)}`;
+  a.target = '_blank';
+  a.rel = 'noopener noreferrer';
+  a.textContent = format.short(trade.trader);
+  return a;
+}

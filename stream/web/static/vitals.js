@@ -1,0 +1,96 @@
+// The header's figures: connection, lag, slot, rate, and the banners that say
+// what kind of market this is and whether its feed is well.
+
+import * as format from './format.js';
+
+const STATES = {
+  idle: 'Connecting',
+  connecting: 'Connecting',
+  open: 'Live',
+  waiting: 'Reconnecting',
+  closed: 'Refused',
+};
+
+const FEEDS = {
+  simulated: ['Simulated market', 'Made up by the built-in market generator. No price or trade here happened on any chain.'],
+  replay: ['Replay', 'Recorded transactions are being played again. These are not the prices of now.'],
+};
+
+export class Vitals {
+  #el = (id) => document.getElementById(id);
+  #lags = [];
+  #messages = 0;
+  #slot = 0;
+  #skew = 0; // milliseconds that the server's clock is ahead of ours
+  #waitingUntil = 0;
+  #state = 'idle';
+
+  /** '' while no message has said; else 'live', 'simulated' or 'replay'. */
+  feed = '';
+
+  constructor() {
+    setInterval(() => this.#second(), 1000);
+  }
+
+  /** Takes any message from the stream. */
+  message(m) {
+    this.#messages++;
+    if (m.slot > this.#slot) this.#slot = m.slot;
+    if ((m.type === 'price' && !m.snapshot) || m.type === 'trade') {
+      this.#lags.push(Date.now() + this.#skew - m.ts);
+      this.kind(m.feed ?? 'live');
+    }
+  }
+
+  /** Shows a connection state. */
+  state(state, { retryInMs = 0, reason = '' } = {}) {
+    this.#state = state;
+    this.#waitingUntil = Date.now() + retryInMs;
+    const pill = this.#el('connection');
+    pill.dataset.state = state;
+    pill.title = reason;
+    this.#el('connection-text').textContent = STATES[state];
+    if (state === 'closed') this.health(`The server does not want this page's connection${reason ? `: ${reason}` : ''}.`);
+    if (state !== 'open') this.#el('lag').textContent = '–';
+  }
+
+  /** Takes what /v1/status says, and how long the question took. */
+  status(status, sentAt, receivedAt) {
+    this.#skew = status.ts - (sentAt + receivedAt) / 2;
+    if (status.slot > this.#slot) this.#slot = status.slot;
+    this.kind(status.feed);
+    const ill = status.state !== undefined && status.state !== 'healthy';
+    this.health(ill ? status.message || `The server's source is ${status.state}.` : '');
+  }
+
+  /** Shows loudly where prices are not those of a live chain. */
+  kind(feed) {
+    if (!feed || feed === this.feed) return;
+    this.feed = feed;
+    const [name, note] = FEEDS[feed] ?? ['', ''];
+    this.#el('feed-name').textContent = name;
+    this.#el('feed-note').textContent = note;
+    this.#el('feed-banner').hidden = !name;
+  }
+
+  /** Shows what is wrong with the feed; nothing where the note is empty. */
+  health(note) {
+    const banner = this.#el('health-banner');
+    if (this.#el('health-note').textContent !== note) this.#el('health-note').textContent = note;
+    banner.hidden = !note;
+  }
+
+  #second() {
+    this.#el('rate').textContent = this.#messages.toLocaleString('en-US');
+    this.#messages = 0;
+    if (this.#slot) this.#el('slot').textContent = this.#slot.toLocaleString('en-US');
+    if (this.#state === 'open' && this.#lags.length) {
+      this.#lags.sort((a, b) => a - b);
+      this.#el('lag').textContent = format.duration(Math.max(0, this.#lags[this.#lags.length >> 1]));
+    }
+    this.#lags = [];
+    const left = Math.ceil((this.#waitingUntil - Date.now()) / 1000);
+    // The title, not the live text: a reader should not hear a countdown.
+    if (this.#state === 'waiting' && left > 0) this.#el('connection').title = `Trying again in ${left} s`;
+  }
+}
