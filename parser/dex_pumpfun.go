@@ -237,7 +237,7 @@ func (c *call) pumpSol(a pumpAccounts, e *pumpTradeEvent) reason {
 		decimals = r.Decimals
 	}
 	s := c.add(c.account(a.curve))
-	s.Trader = e.user
+	s.Trader = c.pumpTrader(a, e)
 	e.curve(s)
 	if e.buy {
 		s.MintIn, s.DecimalsIn = swapcast.NativeMint(), solDecimals
@@ -251,6 +251,19 @@ func (c *call) pumpSol(a pumpAccounts, e *pumpTradeEvent) reason {
 		s.UserAmountOut = c.pumpGot(e)
 	}
 	return why
+}
+
+// pumpTrader is the event's user, unless that is a router's own account through
+// which a seller's tokens passed.
+func (c *call) pumpTrader(a pumpAccounts, e *pumpTradeEvent) solana.PublicKey {
+	if !e.buy && !c.signed(e.user) {
+		for i := range c.tokens {
+			if c.tokens[i].to == c.account(a.vault) {
+				return c.trader(&c.tokens[i])
+			}
+		}
+	}
+	return e.user
 }
 
 // pumpMoved sums what the curve's token account gained or lost, and the user's

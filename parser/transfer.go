@@ -127,29 +127,48 @@ func (p *Parser) received(t *transfer) (amount uint64, ok bool) {
 	case inbound == 1:
 		return t.amount - short, true
 	}
-	return p.shareOfFee(t, in, short)
+	return p.shareOfFee(t, in, short, uint64(inbound))
 }
 
+// maxRates bounds the search for a rate. More candidates than this exist only
+// where amounts are so small that their shares cannot be told apart anyway.
+const maxRates = 64
+
 // shareOfFee assigns one shortfall to several transfers by the rate in whole
-// basis points, rounded up as Token-2022 does, that explains it exactly.
-func (p *Parser) shareOfFee(t *transfer, in, short uint64) (uint64, bool) {
-	low := uint64(float64(short) / float64(in) * 10_000)
-	for bps := max(low, 2) - 2; bps <= min(low+2, 10_000); bps++ {
-		var sum uint64
-		for i := range p.tx.Instructions {
-			ix := &p.tx.Instructions[i]
-			if p.kindOf(ix) != kindToken2022 {
-				continue
-			}
-			if m, is := tokenMove(ix, kindToken2022, p.keys); is && m.to == t.to && m.from != m.to && m.fee == feeHidden {
-				sum += feeAt(m.amount, bps)
-			}
+// basis points, rounded up as Token-2022 does, that explains it exactly. Rates
+// that do so and differ in this transfer's share leave it untold.
+func (p *Parser) shareOfFee(t *transfer, in, short, inbound uint64) (got uint64, ok bool) {
+	// Rounding adds less than one unit a transfer.
+	low := uint64(float64(short-min(inbound, short)) / float64(in) * 10_000)
+	high := min(uint64(float64(short)/float64(in)*10_000)+1, 10_000)
+	if high > low+maxRates {
+		return 0, false
+	}
+	for bps := low; bps <= high; bps++ {
+		if p.feesAt(t.to, bps) != short {
+			continue
 		}
-		if sum == short {
-			return t.amount - feeAt(t.amount, bps), true
+		left := t.amount - feeAt(t.amount, bps)
+		if ok && left != got {
+			return 0, false
+		}
+		got, ok = left, true
+	}
+	return got, ok
+}
+
+// feesAt sums the fees of all transfers into an account at one rate.
+func (p *Parser) feesAt(account uint8, bps uint64) (sum uint64) {
+	for i := range p.tx.Instructions {
+		ix := &p.tx.Instructions[i]
+		if p.kindOf(ix) != kindToken2022 {
+			continue
+		}
+		if m, is := tokenMove(ix, kindToken2022, p.keys); is && m.to == account && m.from != m.to && m.fee == feeHidden {
+			sum += feeAt(m.amount, bps)
 		}
 	}
-	return 0, false
+	return sum
 }
 
 // feeAt is the transfer fee of an amount at a rate, rounded up.
