@@ -38,6 +38,7 @@ var ownImports = []struct {
 	{"stream/wire", []string{"."}},
 	{"stream/client", []string{".", "stream/wire"}},
 	{"stream/web", nil},
+	{"stream/web/browsertest", nil}, // tests only
 	{"api", []string{".", "stream/wire"}},
 
 	// The wiring, and the programs that measure from outside.
