@@ -41,6 +41,7 @@ type socket struct {
 	mu sync.Mutex
 	// guarded by mu
 	pending    []byte // the rest of a frame that was begun, then control frames
+	controls   int    // bytes of control frames in pending
 	slow       bool   // the slow writer has the socket
 	closeSent  bool   // a close frame was accepted
 	closeAfter bool   // close once pending is written
@@ -167,8 +168,9 @@ func (s *socket) control(p []byte) {
 		}
 	}
 	if s.slow {
-		if closing || len(s.pending)+len(p) <= maxPendingControl {
+		if closing || s.controls+len(p) <= maxPendingControl {
 			s.pending = append(s.pending, p...)
+			s.controls += len(p)
 		}
 		return
 	}
@@ -272,7 +274,7 @@ func (s *socket) writeSlow() {
 	for {
 		s.mu.Lock()
 		b := s.pending
-		s.pending = nil
+		s.pending, s.controls = nil, 0
 		if len(b) == 0 || s.closed {
 			s.endSlow()
 			return
