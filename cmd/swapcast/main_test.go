@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// corpusFile returns a file of the corpus of real transactions. Without the
+// corpus the test is skipped, but fails where CI says that it must be there.
+func corpusFile(t *testing.T, name string) string {
+	t.Helper()
+	dir := os.Getenv("SWAPCAST_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "corpus")
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the corpus is missing: %v", err)
+		}
+		t.Skipf("no corpus here (set SWAPCAST_CORPUS): %v", err)
+	}
+	return path
+}
+
+// serveForTest starts `swapcast serve` with args on free ports and stops it at
+// the end of the test, which fails if the server did.
+func serveForTest(t *testing.T, args ...string) *server {
+	t.Helper()
+	s, err := newServer(t.Context(), parseServe(t, args...), testEnviron(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runForTest(t, s.run)
+	return s
+}
+
+// parseServe reads a serve command line as run does.
+func parseServe(t *testing.T, args ...string) *serveCmd {
+	t.Helper()
+	var cli commandLine
+	parser, err := kong.New(&cli, kong.DefaultEnvars("SWAPCAST"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--drain-timeout", "2s"}, args...)
+	if _, err := parser.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return &cli.Serve
+}
+
+// runForTest runs part until the test ends.
+func runForTest(t *testing.T, part func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- part(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("did not end within 20 s of being told")
+		}
+	})
+}
+
+func testEnviron(t *testing.T) *environ {
+	t.Helper()
+	return &environ{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Log: newLogger(t.Output(), "text", "warn")}
+}
