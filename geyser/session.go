@@ -10,6 +10,7 @@ import (
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/swapcast/swapcast"
 )
@@ -154,7 +155,7 @@ func (ss *session) handle(u *pb.SubscribeUpdate, now time.Time) bool {
 		return true
 	}
 	if ss.sink.raw != nil {
-		return ss.handRaw(u)
+		return ss.handRaw(u, now)
 	}
 	return ss.handEvent(u, now)
 }
@@ -170,7 +171,10 @@ func atTip(s pb.SlotStatus) bool {
 }
 
 // handRaw gives the message to RunRaw's caller.
-func (ss *session) handRaw(u *pb.SubscribeUpdate) bool {
+func (ss *session) handRaw(u *pb.SubscribeUpdate, now time.Time) bool {
+	if u.CreatedAt == nil { // servers of before 2025
+		u.CreatedAt = timestamppb.New(now)
+	}
 	ss.blocked.Store(true)
 	err := ss.sink.raw(u)
 	ss.idle.Store(int64(time.Since(ss.began)))

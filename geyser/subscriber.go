@@ -92,8 +92,9 @@ func (s *Subscriber) Run(ctx context.Context, out chan<- *Event) error {
 }
 
 // RunRaw is Run with the messages themselves: transactions, slots and block
-// metas go to fn as they came, undecoded, on one goroutine. An error of fn
-// ends RunRaw, which returns it.
+// metas go to fn as they came, undecoded, on one goroutine; only created_at is
+// set to the time of receipt where the server sent none. An error of fn ends
+// RunRaw, which returns it.
 func (s *Subscriber) RunRaw(ctx context.Context, fn func(*pb.SubscribeUpdate) error) error {
 	return s.run(ctx, sink{raw: fn})
 }

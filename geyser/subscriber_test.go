@@ -549,6 +549,9 @@ func TestRunRaw(t *testing.T) {
 	if !errors.Is(err, full) {
 		t.Errorf("error %v, want the sink's", err)
 	}
+	if len(got) == 2 && (got[0].CreatedAt == nil || time.Since(got[0].CreatedAt.AsTime()) > time.Minute) {
+		t.Errorf("created_at %v was not filled in", got[0].CreatedAt)
+	}
 	if len(got) != 2 || got[0].GetSlot() == nil || got[1].GetTransaction() == nil {
 		t.Errorf("messages: %v", got)
 	}
