@@ -108,7 +108,7 @@ func (b *blockFacts) encode(f *blockFilter, slices []dataSlice) ([]byte, error) 
 	if f.accounts {
 		for _, u := range b.accounts {
 			info := u.account.GetAccount()
-			if key, ok := keyOf(info.GetPubkey()); f.include != nil && (!ok || !f.include.has(key)) {
+			if key, ok := keyOf(info.GetPubkey()); f.include != nil && (!ok || !f.include.has(&key)) {
 				continue
 			}
 			one, err := proto.Marshal(sliced(info, slices))

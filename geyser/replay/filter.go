@@ -32,7 +32,7 @@ type slotFilter struct {
 
 type blockFilter struct {
 	name         string
-	include      keySet
+	include      *keySet
 	transactions bool
 	accounts     bool
 	entries      bool

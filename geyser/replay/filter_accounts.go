@@ -19,8 +19,8 @@ import (
 // of accounts and of owners one is enough.
 type accountFilter struct {
 	name      string
-	accounts  keySet
-	owners    keySet
+	accounts  *keySet
+	owners    *keySet
 	signature *bool // nonempty_txn_signature
 	state     []func(*pb.SubscribeUpdateAccountInfo) bool
 }
@@ -56,12 +56,12 @@ func (f *accountFilter) match(a *pb.SubscribeUpdateAccountInfo) bool {
 		return false
 	}
 	if f.accounts != nil {
-		if key, ok := keyOf(a.GetPubkey()); !ok || !f.accounts.has(key) {
+		if key, ok := keyOf(a.GetPubkey()); !ok || !f.accounts.has(&key) {
 			return false
 		}
 	}
 	if f.owners != nil {
-		if key, ok := keyOf(a.GetOwner()); !ok || !f.owners.has(key) {
+		if key, ok := keyOf(a.GetOwner()); !ok || !f.owners.has(&key) {
 			return false
 		}
 	}

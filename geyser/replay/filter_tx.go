@@ -18,8 +18,8 @@ type txFilter struct {
 	vote      *bool
 	failed    *bool
 	signature *solana.Signature
-	include   keySet
-	exclude   keySet
+	include   *keySet
+	exclude   *keySet
 	required  []solana.PublicKey
 	// tokens widens the keys that the lists are compared with by the owners of
 	// the transaction's token accounts.
@@ -99,22 +99,6 @@ func (f *txFilter) match(tx *txFacts) bool {
 		}
 	}
 	return true
-}
-
-// newKeySet is nil for an empty list: no condition.
-func newKeySet(list []string) (keySet, error) {
-	if len(list) == 0 {
-		return nil, nil
-	}
-	set := make(keySet, len(list))
-	for _, text := range list {
-		key, err := parseKey(text)
-		if err != nil {
-			return nil, err
-		}
-		set[key] = struct{}{}
-	}
-	return set, nil
 }
 
 func parseKey(text string) (solana.PublicKey, error) {

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+	"google.golang.org/grpc/encoding"
+
+	_ "github.com/swapcast/swapcast/geyser" // registers gzip and zstd with grpc
 )
 
 // Source is what the server plays: updates in stream order, as a Yellowstone
@@ -84,7 +87,7 @@ type Options struct {
 	StoredBytes int64
 	// SendCompression, "gzip" or "zstd", compresses what is sent to clients
 	// that accept it. Empty compresses only towards clients that compress what
-	// they send. The compressor must be registered with grpc.
+	// they send.
 	SendCompression string
 
 	// Wrap is the seam for fault injection: see Sink. May be nil.
@@ -133,6 +136,9 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.SlowWait, DefaultSlowWait)
 	if o.QueueSize < 0 || o.StoredBytes < 0 || o.PingInterval < 0 || o.MaxPause < 0 || o.SlowWait < 0 {
 		return o, errors.New("replay: a size or a time is below 0")
+	}
+	if o.SendCompression != "" && encoding.GetCompressor(o.SendCompression) == nil {
+		return o, fmt.Errorf("replay: no compressor %q", o.SendCompression)
 	}
 	if o.Version == "" {
 		o.Version = "dev"
