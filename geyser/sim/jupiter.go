@@ -51,7 +51,7 @@ func (m *Market) routed() bool {
 		hops = append(hops, h)
 		amount = h.f.out
 	}
-	m.open(w, uint32(80_000+90_000*len(hops))) //nolint:gosec // at most three
+	m.begin(w, uint32(110_000+115_000*len(hops))) //nolint:gosec // at most three
 	m.route(w, path, hops, in)
 	return true
 }

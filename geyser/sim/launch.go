@@ -152,7 +152,7 @@ func (m *Market) buyCurve(c *bondingCurve) bool {
 		return false
 	}
 	b := &m.b
-	m.open(w, 130_000)
+	m.begin(w, 130_000)
 	ata := m.token(w, c.mint)
 	if !ata.live {
 		b.createATA(w.acct, ata, false, 1)
@@ -180,7 +180,7 @@ func (m *Market) sellCurve(c *bondingCurve) bool {
 	if mulDiv(c.virtualSOL, amount, c.virtualToken+amount) < 10_000 {
 		return false
 	}
-	m.open(w, 90_000)
+	m.begin(w, 110_000)
 	c.sell(&m.b, w, amount, 0)
 	return true
 }
@@ -348,7 +348,7 @@ func (m *Market) tradeGrown() bool {
 	if a := m.token(w, c.mint); !a.live {
 		c.holders = append(c.holders, w)
 	}
-	m.open(w, 150_000)
+	m.begin(w, 170_000)
 	m.trade(w, c.pool, aToB, in, f.out)
 	return true
 }

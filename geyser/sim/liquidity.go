@@ -18,7 +18,7 @@ func (m *Market) liquidity() bool {
 		if v.v2 {
 			return false
 		}
-		m.open(w, 120_000)
+		m.begin(w, 120_000)
 		dl, x, y := v.grow(part, add)
 		position := m.newAcct(2_394_240)
 		nft := m.newAcct(rentToken)
@@ -44,7 +44,7 @@ func (m *Market) liquidity() bool {
 		m.both(p, w, ta, tb, x, y, add, false)
 		b.ret(40_000)
 	case *raydiumCPMM:
-		m.open(w, 120_000)
+		m.begin(w, 120_000)
 		x, y := part64(v.x, part, add), part64(v.y, part, add)
 		lp, lpUser := m.newAcct(rentMint), m.newAcct(rentToken)
 		b.call(p.dex.program, 1)
@@ -71,7 +71,7 @@ func (m *Market) liquidity() bool {
 		m.both(p, w, ta, tb, x, y, add, true)
 		b.ret(40_000)
 	case *raydiumV4:
-		m.open(w, 120_000)
+		m.begin(w, 120_000)
 		x, y := part64(v.x, part, add), part64(v.y, part, add)
 		lp, lpUser := m.newAcct(rentMint), m.newAcct(rentToken)
 		b.call(p.dex.program, 1)

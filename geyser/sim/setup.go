@@ -252,7 +252,7 @@ const (
 func (m *Market) makeWallets() {
 	const sol = 1_000_000_000
 	m.tip = m.newAcct(1_462_570)
-	m.bank = m.newWallet(2_000_000*sol, false)
+	m.bank = m.newWallet(100_000_000*sol, false)
 	for _, mn := range m.mints {
 		// A thousand million dollars of each token: more than any run moves.
 		m.bank.toks[mn.index] = m.newToken(m.bank.acct, mn, uint64(1e9/m.mids[mn.index]*mn.unit))

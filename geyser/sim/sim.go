@@ -80,48 +80,56 @@ func (o *Options) setDefaults() error {
 // Market is a simulated chain with its traders. It belongs to the goroutine
 // that calls Next; it starts none.
 type Market struct {
-	opt   Options
-	rng   rng // decisions
-	keys  rng // addresses
-	b     builder
-	prog  programs
-	dexes dexes
-	// shared are accounts that a DEX program has only one of.
-	shared  sharedAccts
+	opt  Options
+	rng  rng // decisions
+	keys rng // addresses
+	b    builder
+
+	registry
+	chain
+	book
+	population
+
+	queue []*pb.SubscribeUpdate // updates ready to hand out
+	head  int
+	truth *Truth
+}
+
+// registry is what never changes once the market stands, but for the lookup
+// tables, which only grow.
+type registry struct {
+	prog    programs
+	dexes   dexes
+	shared  sharedAccts // accounts that a DEX program has only one of
+	mints   []*mint
 	heights [8]uint32
-	altKeys [][]byte
 	// altCount counts the accounts in the made-up lookup tables.
 	altCount int
+	altKeys  [][]byte
+}
 
-	mints       []*mint
-	mids        []float64 // true US dollars a whole token, by mint index
-	mid0        []float64
-	lst         []float64 // staked SOL's own drift
-	venues      []venue
-	byPair      map[[2]int][]venue
+// book is the state of prices and pools.
+type book struct {
+	mids   []float64 // true US dollars a whole token, by mint index
+	mid0   []float64 // the first ones
+	lst    []float64 // staked SOL's own drift
+	venues []venue
+	byPair map[[2]int][]venue
+	curves []*bondingCurve // traded on Pump.fun
+	grown  []*bondingCurve // migrated, traded on PumpSwap
+
+	launchCarry float64
+}
+
+// population is who acts.
+type population struct {
 	wallets     []*wallet
 	bots        []*wallet
-	bank        *wallet // an exchange's hot wallet: tops the others up
+	bank        *wallet // an exchange's hot wallet: tops the others up, takes what they have too much
 	tip         *acct   // a block builder's tip account
 	voters      []voter
 	volumes     map[*wallet]*acct
 	swapVolumes map[*acct]*acct
-	curves      []*bondingCurve
-	grown       []*bondingCurve // completed, waiting for their migration or trading after it
-
-	// The chain.
-	slot, parent uint64
-	height       uint64
-	recent       []byte // blockhash that transactions name
-	hash, prev   string
-	slotAt       int64 // Unix nanoseconds
-	txCount      uint64
-	carry        float64
-	launchCarry  float64
-	queue        []*pb.SubscribeUpdate // updates ready to hand out
-	head         int
-	later        []timed // statuses that come in a later slot
-	truth        *Truth
 }
 
 // New builds the market's first state. No update has happened yet.
@@ -130,19 +138,16 @@ func New(o Options) (*Market, error) {
 		return nil, fmt.Errorf("sim: %w", err)
 	}
 	m := &Market{
-		opt:         o,
-		rng:         rng{mix(o.Seed + golden)},
-		keys:        rng{mix(o.Seed ^ 0x5eed_ca57_0000_0001)},
-		byPair:      make(map[[2]int][]venue),
-		volumes:     make(map[*wallet]*acct),
-		swapVolumes: make(map[*acct]*acct),
-		slotAt:      o.Start.UnixNano(),
-		slot:        o.StartSlot,
-		parent:      o.StartSlot - 1,
-		height:      o.StartSlot - 21_000_000,
+		opt:  o,
+		rng:  rng{mix(o.Seed + golden)},
+		keys: rng{mix(o.Seed ^ 0x5eed_ca57_0000_0001)},
 	}
-	if o.StartSlot < 22_000_000 {
-		m.height = o.StartSlot
+	m.byPair = make(map[[2]int][]venue)
+	m.volumes, m.swapVolumes = make(map[*wallet]*acct), make(map[*acct]*acct)
+	m.slotAt, m.slot, m.parent = o.Start.UnixNano(), o.StartSlot, o.StartSlot-1
+	m.height = o.StartSlot
+	if o.StartSlot > 22_000_000 {
+		m.height -= 21_000_000 // as many as were skipped over the years, about
 	}
 	m.b.m = m
 	for i := range m.heights {
@@ -165,11 +170,11 @@ func New(o Options) (*Market, error) {
 // sleeps and never ends; its only error is the context's. What it returns is
 // the caller's, but account keys inside are shared and must not be written to.
 func (m *Market) Next(ctx context.Context) (*pb.SubscribeUpdate, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err //nolint:wrapcheck // the context's own words
+	}
 	for m.head >= len(m.queue) {
-		if err := ctx.Err(); err != nil {
-			return nil, err //nolint:wrapcheck // the context's own words
-		}
-		m.produceSlot()
+		m.advance()
 	}
 	u := m.queue[m.head]
 	m.queue[m.head] = nil
@@ -183,8 +188,8 @@ func (m *Market) unixNow() int64 { return m.slotAt / 1e9 }
 // sign writes the next signature: unique (its first word is a bijection of the
 // transaction's number), and not one that any key made.
 func (m *Market) sign(dst []byte) {
-	m.txCount++
-	n := m.txCount
+	m.txs++
+	n := m.txs
 	base := mix(m.opt.Seed ^ 0x51_6e_a7_0e)
 	for i := 0; i < 64; i += 8 {
 		le.PutUint64(dst[i:], mix(n+base+uint64(i)*golden)) //nolint:gosec // small

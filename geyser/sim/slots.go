@@ -18,9 +18,22 @@ const (
 	skipChance     = 0.02
 )
 
-// timed is an update that comes later.
-type timed struct {
+// slotID is a produced slot that is not finalized yet.
+type slotID struct{ slot, parent uint64 }
+
+// chain is the state of the slots.
+type chain struct {
 	slot, parent uint64
+	height       uint64
+	recent       []byte // blockhash that transactions name
+	hash, prev   string // blockhashes of this slot and of its parent
+	slotAt       int64  // Unix nanoseconds
+	txs          uint64 // made so far
+	carry        float64
+	open         bool   // the slot has begun
+	done, count  int    // transactions made of the slot's
+	confirmed    uint64 // the slot in which its parent was confirmed
+	past         []slotID
 }
 
 func stamp(at int64) *timestamppb.Timestamp {
@@ -35,54 +48,79 @@ func slotUpdate(slot uint64, parent uint64, st pb.SlotStatus, at int64) *pb.Subs
 	return &pb.SubscribeUpdate{UpdateOneof: &pb.SubscribeUpdate_Slot{Slot: u}, CreatedAt: stamp(at)}
 }
 
-// produceSlot makes all updates of the next slot.
-func (m *Market) produceSlot() {
+// advance puts the next updates into the queue: those that open a slot, one
+// transaction, or those that close the slot.
+func (m *Market) advance() {
 	m.queue, m.head = m.queue[:0], 0
-	length := int64(m.opt.Slot)
-	start := m.slotAt
-	frac := func(f float64) int64 { return start + int64(f*float64(length)) }
-	push := func(u *pb.SubscribeUpdate) { m.queue = append(m.queue, u) }
+	switch {
+	case !m.open:
+		m.openSlot()
+	case m.done < m.count:
+		m.transaction()
+	default:
+		m.closeSlot()
+	}
+}
 
+func (m *Market) push(u *pb.SubscribeUpdate) { m.queue = append(m.queue, u) }
+
+// when is a moment within the slot.
+func (m *Market) when(part float64) int64 {
+	return m.slotAt + int64(part*float64(m.opt.Slot))
+}
+
+func (m *Market) openSlot() {
+	m.open, m.done, m.count = true, 0, m.transactions()
 	m.stepMids()
 	m.hash = m.blockhash(m.slot).String()
 	recent := m.blockhash(m.parent)
 	m.recent = append([]byte(nil), recent[:]...)
+	m.push(slotUpdate(m.slot, 0, pb.SlotStatus_SLOT_FIRST_SHRED_RECEIVED, m.slotAt))
+	m.push(slotUpdate(m.slot, m.parent, pb.SlotStatus_SLOT_CREATED_BANK, m.when(0.005)))
+}
 
-	push(slotUpdate(m.slot, 0, pb.SlotStatus_SLOT_FIRST_SHRED_RECEIVED, start))
-	push(slotUpdate(m.slot, m.parent, pb.SlotStatus_SLOT_CREATED_BANK, frac(0.005)))
+// confirmPart is when, within a slot, its predecessor is confirmed.
+const confirmPart = 0.3
 
-	n := m.transactions()
-	confirmAt := frac(0.3)
-	confirmed := len(m.later) == 0
-	for i := range n {
-		at := frac(0.01 + float64(0.93*float64(i)/float64(n)))
-		if !confirmed && at >= confirmAt {
-			push(slotUpdate(m.later[len(m.later)-1].slot, 0, pb.SlotStatus_SLOT_CONFIRMED, confirmAt))
-			confirmed = true
-		}
-		m.act()
-		push(m.b.finish(uint64(i), at)) //nolint:gosec // a count
+// transaction makes the slot's next one.
+func (m *Market) transaction() {
+	at := m.when(0.01 + float64(0.93*float64(m.done)/float64(m.count)))
+	if at >= m.when(confirmPart) {
+		m.confirm()
 	}
-	if !confirmed {
-		push(slotUpdate(m.later[len(m.later)-1].slot, 0, pb.SlotStatus_SLOT_CONFIRMED, confirmAt))
-	}
-	push(slotUpdate(m.slot, 0, pb.SlotStatus_SLOT_COMPLETED, frac(0.95)))
-	push(m.blockMeta(n, frac(0.97)))
-	push(slotUpdate(m.slot, m.parent, pb.SlotStatus_SLOT_PROCESSED, frac(0.97)))
-	m.later = append(m.later, timed{m.slot, m.parent})
-	if len(m.later) > finalizedDepth {
-		f := m.later[0]
-		m.later = m.later[:copy(m.later, m.later[1:])]
-		push(slotUpdate(f.slot, f.parent, pb.SlotStatus_SLOT_FINALIZED, frac(0.98)))
-	}
+	m.act()
+	m.push(m.b.finish(uint64(m.done), at)) //nolint:gosec // a count
+	m.done++
+}
 
+// confirm confirms the slot before, once.
+func (m *Market) confirm() {
+	if m.confirmed == m.slot || len(m.past) == 0 {
+		return
+	}
+	m.confirmed = m.slot
+	m.push(slotUpdate(m.past[len(m.past)-1].slot, 0, pb.SlotStatus_SLOT_CONFIRMED, m.when(confirmPart)))
+}
+
+func (m *Market) closeSlot() {
+	m.confirm()
+	m.push(slotUpdate(m.slot, 0, pb.SlotStatus_SLOT_COMPLETED, m.when(0.95)))
+	m.push(m.blockMeta(m.count, m.when(0.97)))
+	m.push(slotUpdate(m.slot, m.parent, pb.SlotStatus_SLOT_PROCESSED, m.when(0.97)))
+	m.past = append(m.past, slotID{m.slot, m.parent})
+	if len(m.past) > finalizedDepth {
+		f := m.past[0]
+		m.past = m.past[:copy(m.past, m.past[1:])]
+		m.push(slotUpdate(f.slot, f.parent, pb.SlotStatus_SLOT_FINALIZED, m.when(0.98)))
+	}
+	m.open = false
 	m.parent, m.prev = m.slot, m.hash
 	m.slot++
 	m.height++
-	m.slotAt += length
+	m.slotAt += int64(m.opt.Slot)
 	if m.rng.chance(skipChance) {
 		m.slot++
-		m.slotAt += length
+		m.slotAt += int64(m.opt.Slot)
 	}
 }
 

@@ -87,8 +87,8 @@ func (m *Market) priority(limit uint32) (uint32, uint64) {
 	return limit, uint64(m.rng.logNormal(40_000, 1.2))
 }
 
-// open begins a transaction with its compute budget.
-func (m *Market) open(w *wallet, limit uint32) {
+// begin begins a transaction with its compute budget.
+func (m *Market) begin(w *wallet, limit uint32) {
 	limit, price := m.priority(limit)
 	m.b.begin(w.acct, priorityFee(limit, price))
 	m.b.computeBudget(limit, price)
@@ -156,7 +156,7 @@ func (m *Market) direct(fail bool) bool {
 	if !f.ok {
 		return false
 	}
-	m.open(w, 90_000)
+	m.begin(w, 150_000)
 	m.b.dry = fail
 	m.trade(w, v, aToB, in, f.out)
 	return true
@@ -188,7 +188,7 @@ func (m *Market) trade(w *wallet, v venue, aToB bool, in, out uint64) {
 func (m *Market) twice() bool {
 	v1, v2 := m.venues[m.rng.n(len(m.venues))], m.venues[m.rng.n(len(m.venues))]
 	w := m.bots[m.rng.n(len(m.bots))]
-	m.open(w, 180_000)
+	m.begin(w, 240_000)
 	b := &m.b
 	for i, v := range [...]venue{v1, v2} {
 		p := v.base()
@@ -255,7 +255,7 @@ func (m *Market) botTrade(v venue, aToB bool, in uint64) bool {
 	if !f.ok {
 		return false
 	}
-	m.open(w, 70_000)
+	m.begin(w, 120_000)
 	b := &m.b
 	u := party{auth: w.acct, trader: w.acct, src: m.token(w, mi), dst: m.token(w, mo)}
 	v.swap(b, &u, aToB, in, f.out, 1)
@@ -305,7 +305,7 @@ func (m *Market) arbPair() bool {
 	if m.holds(w, p.b) < in || w.lamports < 1_000_000_000 {
 		return false
 	}
-	m.open(w, 160_000)
+	m.begin(w, 220_000)
 	b := &m.b
 	ta, tb := m.token(w, p.a), m.token(w, p.b)
 	u := party{auth: w.acct, trader: w.acct, src: tb, dst: ta}
@@ -326,11 +326,11 @@ func (m *Market) topUp(w *wallet, mn *mint) {
 	amount := uint64(usd / m.usdRaw(mn))
 	if mn.native && !w.bot || w.lamports < lamportReserve {
 		sol := m.mints[tokSOL]
-		m.open(m.bank, 1000)
+		m.begin(m.bank, 1000)
 		b.systemTransfer(m.bank.acct, w.acct, max(uint64(usd/m.usdRaw(sol)), 100_000_000), 1)
 		return
 	}
-	m.open(m.bank, 40_000)
+	m.begin(m.bank, 40_000)
 	dst := m.token(w, mn)
 	b.createATA(m.bank.acct, dst, false, 1)
 	src := m.token(m.bank, mn)
@@ -343,7 +343,7 @@ func (m *Market) sendSOL() {
 	if from == to || from.lamports < 200_000_000 {
 		from = m.bank
 	}
-	m.open(from, 1000)
+	m.begin(from, 1000)
 	amount := min(uint64(m.rng.logNormal(0.3e9, 1.2)), from.lamports/2)
 	m.b.systemTransfer(from.acct, to.acct, max(amount, 1_000_000), 1)
 }
@@ -360,7 +360,7 @@ func (m *Market) sendToken() bool {
 		return false
 	}
 	b := &m.b
-	m.open(from, 40_000)
+	m.begin(from, 40_000)
 	dst := m.token(to, mn)
 	if !dst.live {
 		b.createATA(from.acct, dst, false, 1)

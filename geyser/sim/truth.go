@@ -30,8 +30,7 @@ type Mid struct {
 }
 
 // Truth returns the ground truth so far, nil unless Options.Truth is set. It
-// may be read between calls of Next. It covers whole slots: the transactions
-// of the slot that Next is handing out are all in it already.
+// may be read between calls of Next, and holds what Next has returned so far.
 func (m *Market) Truth() *Truth { return m.truth }
 
 // Mid returns the true price of a listed mint now.
