@@ -117,7 +117,7 @@ func (b *builder) touch(a *acct) uint8 {
 		return a.pos
 	}
 	a.gen = b.gen
-	a.pos = uint8(len(b.accts)) //nolint:gosec // a transaction has at most 64 accounts here
+	a.pos = uint8(len(b.accts))
 	b.accts = append(b.accts, a)
 	b.flags = append(b.flags, 0)
 	b.snaps = append(b.snaps, snap{a.lamports, a.amount, a.live})
@@ -145,11 +145,11 @@ func (b *builder) call(prog *acct, height int) {
 	}
 	b.ixs = append(b.ixs, ixRec{
 		prog:   b.use(prog, f),
-		height: uint8(height),       //nolint:gosec // 1 to 5
-		outer:  uint16(b.outer),     //nolint:gosec // a few instructions
-		inner:  int16(b.inner),      //nolint:gosec // likewise
-		accLo:  uint32(len(b.abuf)), //nolint:gosec // a few kilobytes
-		dataLo: uint32(len(b.buf)),  //nolint:gosec // likewise
+		height: uint8(height),
+		outer:  uint16(b.outer),
+		inner:  int16(b.inner),
+		accLo:  uint32(len(b.abuf)),
+		dataLo: uint32(len(b.buf)),
 	})
 	b.inner++
 	quiet := prog == b.m.prog.system || prog == b.m.prog.budget || prog == b.m.prog.vote
@@ -165,7 +165,7 @@ func (b *builder) call(prog *acct, height int) {
 func (b *builder) closeIx() {
 	r := &b.ixs[len(b.ixs)-1]
 	if !r.consumed {
-		r.accHi, r.dataHi = uint32(len(b.abuf)), uint32(len(b.buf)) //nolint:gosec // a few kilobytes
+		r.accHi, r.dataHi = uint32(len(b.abuf)), uint32(len(b.buf))
 		r.consumed = true
 	}
 }
@@ -182,7 +182,7 @@ func (b *builder) bytes(p []byte)    { b.buf = append(b.buf, p...) }
 func (b *builder) u16(v uint16)      { b.buf = le.AppendUint16(b.buf, v) }
 func (b *builder) u32(v uint32)      { b.buf = le.AppendUint32(b.buf, v) }
 func (b *builder) u64(v uint64)      { b.buf = le.AppendUint64(b.buf, v) }
-func (b *builder) str(s string)      { b.u32(uint32(len(s))); b.buf = append(b.buf, s...) } //nolint:gosec // short
+func (b *builder) str(s string)      { b.u32(uint32(len(s))); b.buf = append(b.buf, s...) }
 func (b *builder) place() (int, int) { r := &b.ixs[len(b.ixs)-1]; return int(r.outer), int(r.inner) }
 
 // ret ends the instruction on top of the stack, which used cu compute units
@@ -208,7 +208,7 @@ func (b *builder) ret(cu uint64) {
 	b.endLog()
 }
 
-func (b *builder) endLog() { b.logEnd = append(b.logEnd, uint32(len(b.logb))) } //nolint:gosec // a few kilobytes
+func (b *builder) endLog() { b.logEnd = append(b.logEnd, uint32(len(b.logb))) }
 
 // log writes a "Program log:" line.
 func (b *builder) log(s string) {

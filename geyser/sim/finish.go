@@ -61,9 +61,9 @@ func (b *builder) finish(index uint64, at int64) *pb.SubscribeUpdate {
 		keys[i] = b.accts[p].key[:]
 	}
 	static := counts[classSignerW] + counts[classSigner] + counts[classW] + counts[classR]
-	f.hdr.NumRequiredSignatures = uint32(counts[classSignerW] + counts[classSigner]) //nolint:gosec // under 64
-	f.hdr.NumReadonlySignedAccounts = uint32(counts[classSigner])                    //nolint:gosec // likewise
-	f.hdr.NumReadonlyUnsignedAccounts = uint32(counts[classR])                       //nolint:gosec // likewise
+	f.hdr.NumRequiredSignatures = uint32(counts[classSignerW] + counts[classSigner])
+	f.hdr.NumReadonlySignedAccounts = uint32(counts[classSigner])
+	f.hdr.NumReadonlyUnsignedAccounts = uint32(counts[classR])
 	f.msg.Header = &f.hdr
 	f.msg.AccountKeys = keys[:static:static]
 	f.msg.RecentBlockhash = m.recent
@@ -104,7 +104,7 @@ func (b *builder) finish(index uint64, at int64) *pb.SubscribeUpdate {
 	f.info.Transaction, f.info.Meta = &f.t, &f.meta
 	f.tx.Transaction, f.tx.Slot = &f.info, m.slot
 	f.oneof.Transaction = &f.tx
-	f.at.Seconds, f.at.Nanos = at/1e9, int32(at%1e9) //nolint:gosec // below 1e9
+	f.at.Seconds, f.at.Nanos = at/1e9, int32(at%1e9)
 	f.up.UpdateOneof, f.up.CreatedAt = &f.oneof, &f.at
 	b.record(&f.sig, index, at)
 	return &f.up
@@ -148,7 +148,7 @@ func (b *builder) layout(versioned bool) (counts [classes]int) {
 	}
 	for i := range n {
 		c := class[i]
-		b.order[at[c]] = uint8(i) //nolint:gosec // under 64
+		b.order[at[c]] = uint8(i)
 		at[c]++
 	}
 	// Loaded keys come table by table.
@@ -161,7 +161,7 @@ func (b *builder) layout(versioned bool) (counts [classes]int) {
 		}
 	}
 	for i, p := range b.order {
-		b.perm[p] = uint8(i) //nolint:gosec // under 64
+		b.perm[p] = uint8(i)
 	}
 	return counts
 }
@@ -188,7 +188,7 @@ func (b *builder) lookups(static, loadedW int) []*pb.MessageAddressTableLookup {
 			tables = append(tables, t)
 			out = append(out, &pb.MessageAddressTableLookup{AccountKey: b.m.tableKey(t)})
 		}
-		place := byte((b.accts[b.order[i]].alt - 1) % altSize) //nolint:gosec // below 256
+		place := byte((b.accts[b.order[i]].alt - 1) % altSize)
 		if i < static+loadedW {
 			out[k].WritableIndexes = append(out[k].WritableIndexes, place)
 		} else {
@@ -276,7 +276,7 @@ func (b *builder) tokenRows(f *frame) {
 			if !live {
 				continue
 			}
-			r := tokenRow{pos: uint8(i), a: a, amount: amount, amtLo: len(b.strb)} //nolint:gosec // under 64
+			r := tokenRow{pos: uint8(i), a: a, amount: amount, amtLo: len(b.strb)}
 			b.strb = strconv.AppendUint(b.strb, amount, 10)
 			r.amtHi, r.uiLo = len(b.strb), len(b.strb)
 			b.strb = appendDecimal(b.strb, amount, int(a.mint.decimals))
@@ -324,12 +324,11 @@ func appendDecimal(dst []byte, v uint64, decimals int) []byte {
 	for range decimals - len(d) {
 		dst = append(dst, '0')
 	}
-	for i, c := range d {
+	for _, c := range d {
 		dst = append(dst, c)
 		if c != '0' {
 			end = len(dst)
 		}
-		_ = i
 	}
 	return dst[:end]
 }

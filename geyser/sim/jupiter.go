@@ -51,7 +51,7 @@ func (m *Market) routed() bool {
 		hops = append(hops, h)
 		amount = h.f.out
 	}
-	m.begin(w, uint32(110_000+115_000*len(hops))) //nolint:gosec // at most three
+	m.begin(w, uint32(110_000+115_000*len(hops)))
 	m.route(w, path, hops, in)
 	return true
 }
@@ -123,7 +123,7 @@ func (m *Market) route(w *wallet, path []*mint, hops []hop, in uint64) {
 		b.acc(wr|signer, w.acct)
 		b.acc(wr, src, parties[0].src, parties[len(hops)-1].dst, dst)
 		b.acc(ro, from.acct, to.acct, jup, jup, m.prog.jupEvent, jup)
-		b.bytes([]byte{0xc1, 0x20, 0x9b, 0x33, 0x41, 0xd6, 0x9c, 0x81, byte(3 + 4*id)}) //nolint:gosec // 3 or 7
+		b.bytes([]byte{0xc1, 0x20, 0x9b, 0x33, 0x41, 0xd6, 0x9c, 0x81, byte(3 + 4*id)})
 	} else {
 		b.log("Instruction: Route")
 		b.acc(ro, m.prog.token)
@@ -132,18 +132,18 @@ func (m *Market) route(w *wallet, path []*mint, hops []hop, in uint64) {
 		b.acc(ro, jup, to.acct, jup, m.prog.jupEvent, jup)
 		b.bytes([]byte{0xe5, 0x17, 0xcb, 0x97, 0x7a, 0xe3, 0xad, 0x2a})
 	}
-	b.u32(uint32(len(hops))) //nolint:gosec // at most three
+	b.u32(uint32(len(hops)))
 	for i := range hops {
 		h := &hops[i]
 		b.acc(ro, h.v.base().dex.program)
 		h.v.accounts(b, &parties[i], h.aToB, true)
 		h.v.plan(b, h.aToB)
-		b.data(100, byte(i), byte(i+1)) //nolint:gosec // at most three
+		b.data(100, byte(i), byte(i+1))
 	}
 	quoted := hops[len(hops)-1].f.out
 	b.u64(in)
 	b.u64(quoted)
-	b.u16(uint16(50 + m.rng.n(250))) //nolint:gosec // small
+	b.u16(uint16(50 + m.rng.n(250)))
 	b.data(0)
 
 	if shared {

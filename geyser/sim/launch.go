@@ -162,7 +162,7 @@ func (m *Market) buyCurve(c *bondingCurve) bool {
 	fee, creator := feesOf(sol)
 	c.buy(b, w, amount, (sol+fee+creator)*105/100)
 	if m.rng.chance(0.3) {
-		b.systemTransfer(w.acct, m.tip, uint64(100_000+m.rng.n(1_000_000)), 1) //nolint:gosec // small
+		b.systemTransfer(w.acct, m.tip, uint64(100_000+m.rng.n(1_000_000)), 1)
 	}
 	return true
 }
@@ -257,28 +257,8 @@ func (m *Market) migrate(c *bondingCurve) {
 	authSOL.amount += quote
 	b.ret(3045)
 
-	b.call(amm.program, 2)
-	b.log("Instruction: CreatePool")
-	b.acc(wr, p.id)
-	b.acc(ro, s.swapConfig)
-	b.acc(wr, auth)
-	b.acc(ro, c.mint.acct, sol.acct)
-	b.acc(wr, lp, authTokens, authSOL, lpUser, p.vaultA, p.vaultB)
-	b.acc(ro, m.prog.system, m.prog.token22, c.program, sol.program, m.prog.ata, amm.event, amm.program)
-	b.bytes([]byte{0xe9, 0x92, 0xd1, 0x8e, 0xcf, 0x68, 0x40, 0xbc})
-	b.u16(0)
-	b.u64(tokens)
-	b.u64(quote)
-	b.bytes(c.creator.key[:])
-	b.data(0)
-	b.createAccount(w, p.id, 2_978_880, 300, amm.program, 3)
-	b.createATA(w, p.vaultA, true, 3)
-	b.createATA(w, p.vaultB, true, 3)
-	b.transferChecked(authTokens, p.vaultA, auth, tokens, 3)
-	b.transferChecked(authSOL, p.vaultB, auth, quote, 3)
 	p.x, p.y = tokens, quote
-	m.createPoolEvent(c, p, auth, lp, authTokens, authSOL)
-	b.ret(60_000)
+	m.createPool(c, p, w, auth, lp, lpUser, authTokens, authSOL)
 
 	e := append(b.event[:0], 0xbd, 0xe9, 0x5d, 0xb9, 0x5c, 0x94, 0xea, 0x94)
 	e = append(e, w.key[:]...)
@@ -287,7 +267,7 @@ func (m *Market) migrate(c *bondingCurve) {
 		e = le.AppendUint64(e, v)
 	}
 	e = append(e, c.id.key[:]...)
-	e = le.AppendUint64(e, uint64(m.unixNow())) //nolint:gosec // after 1970
+	e = le.AppendUint64(e, uint64(m.unixNow()))
 	e = append(e, p.id.key[:]...)
 	e = append(e, zeroKey[:]...)
 	b.event = e
@@ -296,10 +276,38 @@ func (m *Market) migrate(c *bondingCurve) {
 	c.pool = p
 }
 
+// createPool is PumpSwap's create_pool (e992d18ecf6840bc) as the migration calls
+// it: index, amounts, creator, is_mayhem_mode.
+func (m *Market) createPool(c *bondingCurve, p *pumpSwap, w, auth, lp, lu, at, as *acct) {
+	b := &m.b
+	amm, sol, s := p.dex, m.mints[tokSOL], &m.shared
+	b.call(amm.program, 2)
+	b.log("Instruction: CreatePool")
+	b.acc(wr, p.id)
+	b.acc(ro, s.swapConfig)
+	b.acc(wr, auth)
+	b.acc(ro, c.mint.acct, sol.acct)
+	b.acc(wr, lp, at, as, lu, p.vaultA, p.vaultB)
+	b.acc(ro, m.prog.system, m.prog.token22, c.program, sol.program, m.prog.ata, amm.event, amm.program)
+	b.bytes([]byte{0xe9, 0x92, 0xd1, 0x8e, 0xcf, 0x68, 0x40, 0xbc})
+	b.u16(0)
+	b.u64(p.x)
+	b.u64(p.y)
+	b.bytes(c.creator.key[:])
+	b.data(0)
+	b.createAccount(w, p.id, 2_978_880, 300, amm.program, 3)
+	b.createATA(w, p.vaultA, true, 3)
+	b.createATA(w, p.vaultB, true, 3)
+	b.transferChecked(at, p.vaultA, auth, p.x, 3)
+	b.transferChecked(as, p.vaultB, auth, p.y, 3)
+	m.createPoolEvent(c, p, auth, lp, at, as)
+	b.ret(60_000)
+}
+
 func (m *Market) createPoolEvent(c *bondingCurve, p *pumpSwap, auth, lp, ub, uq *acct) {
 	b := &m.b
 	e := append(b.event[:0], 0xb1, 0x31, 0x0c, 0xd2, 0xa0, 0x76, 0xa7, 0x74)
-	e = le.AppendUint64(e, uint64(m.unixNow())) //nolint:gosec // after 1970
+	e = le.AppendUint64(e, uint64(m.unixNow()))
 	e = append(e, 0, 0)
 	e = append(e, auth.key[:]...)
 	e = append(e, c.key[:]...)

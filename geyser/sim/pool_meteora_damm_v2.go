@@ -104,7 +104,7 @@ func (p *dammV2) swap(b *builder, u *party, aToB bool, in, minOut uint64, height
 	e = next.append(e)
 	for _, v := range [...]uint64{
 		f.fee - f.proto, f.proto, 0, 0, f.in, f.out, f.out,
-		uint64(p.m.unixNow()), p.vaultA.amount, p.vaultB.amount, //nolint:gosec // after 1970
+		uint64(p.m.unixNow()), p.vaultA.amount, p.vaultB.amount,
 	} {
 		e = le.AppendUint64(e, v)
 	}

@@ -158,7 +158,7 @@ func (p *dlmm) walk(aToB bool, in uint64, commit bool) (f fill) {
 			i = neighbour(i, aToB)
 		}
 	}
-	f.in, f.vaultIn, f.payout, f.extra, f.ok = in, in, f.out, uint64(i), f.out > 0 //nolint:gosec // an index
+	f.in, f.vaultIn, f.payout, f.extra, f.ok = in, in, f.out, uint64(i), f.out > 0
 	if commit {
 		p.active = i
 	}
@@ -252,8 +252,8 @@ func (p *dlmm) event(b *builder, u *party, aToB bool, start int, f *fill, height
 	e := append(b.event[:0], 0x51, 0x6c, 0xe3, 0xbe, 0xcd, 0xd0, 0x0a, 0xc4)
 	e = append(e, p.id.key[:]...)
 	e = append(e, u.auth.key[:]...)
-	e = le.AppendUint32(e, uint32(int32(start)))            //nolint:gosec // two's complement
-	e = le.AppendUint32(e, uint32(int32(p.first+p.active))) //nolint:gosec // two's complement
+	e = le.AppendUint32(e, uint32(int32(start)))
+	e = le.AppendUint32(e, uint32(int32(p.first+p.active)))
 	e = le.AppendUint64(e, f.in)
 	e = le.AppendUint64(e, f.out)
 	e = append(e, bit(aToB))

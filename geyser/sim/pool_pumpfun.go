@@ -149,7 +149,7 @@ func (c *bondingCurve) buy(b *builder, w *wallet, amount, maxCost uint64) fill {
 		e = append(e, w.key[:]...)
 		e = append(e, c.key[:]...)
 		e = append(e, c.id.key[:]...)
-		e = le.AppendUint64(e, uint64(m.unixNow())) //nolint:gosec // after 1970
+		e = le.AppendUint64(e, uint64(m.unixNow()))
 		e = append(e, zeroKey[:]...)
 		b.event = e
 		b.emitCPI(prog.program, prog.event, 2, e, 2125)
@@ -212,7 +212,7 @@ func (c *bondingCurve) event(b *builder, w *wallet, isBuy bool, sol, tokens, fee
 	u(sol, tokens)
 	e = append(e, bit(isBuy))
 	e = append(e, w.key[:]...)
-	u(uint64(c.m.unixNow()), c.virtualSOL, c.virtualToken, c.realSOL, c.realToken) //nolint:gosec // after 1970
+	u(uint64(c.m.unixNow()), c.virtualSOL, c.virtualToken, c.realSOL, c.realToken)
 	e = append(e, s.pumpFeeTo.key[:]...)
 	u(curveFeeBps, fee)
 	e = append(e, c.creator.key[:]...)
@@ -223,7 +223,7 @@ func (c *bondingCurve) event(b *builder, w *wallet, isBuy bool, sol, tokens, fee
 	if isBuy {
 		name = "buy"
 	}
-	e = le.AppendUint32(e, uint32(len(name))) //nolint:gosec // 3 or 4
+	e = le.AppendUint32(e, uint32(len(name)))
 	e = append(e, name...)
 	e = append(e, 0)
 	u(0, 0, curveBuybackBps, buyback)
@@ -299,7 +299,7 @@ func (c *bondingCurve) create(b *builder, uri string) {
 	b.createAccount(w.acct, c.id, curveRent, 115, prog.program, 2)
 	b.createATA(w.acct, c.tokens, true, 2)
 	text := len(c.name) + len(c.symbol) + len(uri)
-	b.systemTransfer(w.acct, mint, uint64(84+text)*6960, 2) //nolint:gosec // short
+	b.systemTransfer(w.acct, mint, uint64(84+text)*6960, 2)
 	b.call(t22, 2)
 	b.log("TokenMetadataInstruction: Initialize")
 	b.acc(wr, mint)
@@ -330,7 +330,7 @@ func (c *bondingCurve) create(b *builder, uri string) {
 func (c *bondingCurve) createEvent(b *builder, uri string) {
 	e := append(b.event[:0], 0x1b, 0x72, 0xa9, 0x4d, 0xde, 0xeb, 0x63, 0x76)
 	for _, s := range [...]string{c.name, c.symbol, uri} {
-		e = le.AppendUint32(e, uint32(len(s))) //nolint:gosec // short
+		e = le.AppendUint32(e, uint32(len(s)))
 		e = append(e, s...)
 	}
 	e = append(e, c.key[:]...)
@@ -338,7 +338,7 @@ func (c *bondingCurve) createEvent(b *builder, uri string) {
 	e = append(e, c.creator.key[:]...)
 	e = append(e, c.creator.key[:]...)
 	for _, v := range [...]uint64{
-		uint64(c.m.unixNow()), curveVirtualToken, curveVirtualSOL, curveRealToken, curveSupply, //nolint:gosec // after 1970
+		uint64(c.m.unixNow()), curveVirtualToken, curveVirtualSOL, curveRealToken, curveSupply,
 	} {
 		e = le.AppendUint64(e, v)
 	}

@@ -209,7 +209,7 @@ func (p *pumpSwap) event(b *builder, u *party, sell bool, f *fill, limit, userBa
 			swapLPBps, lp, swapProtoBps, proto, f.extra + lp, f.in,
 		}
 	}
-	words[0] = uint64(p.m.unixNow()) //nolint:gosec // after 1970
+	words[0] = uint64(p.m.unixNow())
 	for _, v := range words {
 		e = le.AppendUint64(e, v)
 	}

@@ -138,7 +138,7 @@ func (p *raydiumCLMM) swap(b *builder, u *party, aToB bool, in, minOut uint64, h
 	e = append(e, bit(aToB))
 	e = next.append(e)
 	e = u128{0, p.l}.append(e)
-	e = le.AppendUint32(e, uint32(tickOf(p.price()))) //nolint:gosec // two's complement
+	e = le.AppendUint32(e, uint32(tickOf(p.price())))
 	b.logData(e)
 	b.event = e
 	b.ret(58_000)

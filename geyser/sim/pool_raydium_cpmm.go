@@ -99,7 +99,7 @@ func (p *raydiumCPMM) swap(b *builder, u *party, aToB bool, in, minOut uint64, h
 	}
 	b.ret(28_000)
 	s := p.swapped(b, o, i, u, aToB, &f)
-	s.FeeBps = int32(p.feePpm / 100) //nolint:gosec // small
+	s.FeeBps = int32(p.feePpm / 100)
 	return f
 }
 

@@ -23,7 +23,7 @@ func (r *rng) u64() uint64 {
 // n returns a number in [0, n); the bias for small n is far below anything
 // that a market shows. n must be positive.
 func (r *rng) n(n int) int {
-	return int((r.u64() >> 33) % uint64(n)) //nolint:gosec // n is a small positive count
+	return int((r.u64() >> 33) % uint64(n))
 }
 
 // f returns a number in [0, 1).

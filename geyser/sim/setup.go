@@ -118,7 +118,7 @@ func (m *Market) makeMints() {
 	m.mid0 = append([]float64(nil), m.mids...)
 	for i, auth := range m.shared.jupAuth {
 		for _, mn := range m.mints {
-			a := m.newToken(auth, mn, uint64(5*mn.unit/m.mids[mn.index])+uint64(m.rng.n(1000))) //nolint:gosec // small
+			a := m.newToken(auth, mn, uint64(5*mn.unit/m.mids[mn.index])+uint64(m.rng.n(1000)))
 			m.list(a)
 			m.shared.jupTokens[i][mn] = a
 		}

@@ -151,7 +151,7 @@ func New(o Options) (*Market, error) {
 	}
 	m.b.m = m
 	for i := range m.heights {
-		m.heights[i] = uint32(i) //nolint:gosec // below 8
+		m.heights[i] = uint32(i)
 	}
 	if o.Truth {
 		m.truth = &Truth{}
@@ -171,7 +171,7 @@ func New(o Options) (*Market, error) {
 // the caller's, but account keys inside are shared and must not be written to.
 func (m *Market) Next(ctx context.Context) (*pb.SubscribeUpdate, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err //nolint:wrapcheck // the context's own words
+		return nil, err
 	}
 	for m.head >= len(m.queue) {
 		m.advance()
@@ -192,7 +192,7 @@ func (m *Market) sign(dst []byte) {
 	n := m.txs
 	base := mix(m.opt.Seed ^ 0x51_6e_a7_0e)
 	for i := 0; i < 64; i += 8 {
-		le.PutUint64(dst[i:], mix(n+base+uint64(i)*golden)) //nolint:gosec // small
+		le.PutUint64(dst[i:], mix(n+base+uint64(i)*golden))
 	}
 }
 

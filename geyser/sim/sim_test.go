@@ -107,7 +107,33 @@ func (l *ledger) check(u *pb.SubscribeUpdateTransaction) {
 		t.Fatalf("%s: %d looked-up indexes, %d loaded keys", sig, lookups, len(keys)-len(msg.GetAccountKeys()))
 	}
 	l.tokens(sig, keys, meta)
+	l.limits(sig, msg, meta)
 	l.indexes(sig, n, msg, meta)
+}
+
+// limits checks what the chain itself would refuse: more compute units than
+// asked for, more bytes than a packet holds.
+func (l *ledger) limits(sig string, msg *pb.Message, meta *pb.TransactionStatusMeta) {
+	limit := uint64(200_000)
+	size := 1 + 64*int(msg.GetHeader().GetNumRequiredSignatures()) + 1 + 3 + 1 + 32*len(msg.GetAccountKeys()) + 32 + 1
+	for _, x := range msg.GetInstructions() {
+		size += 1 + 1 + len(x.GetAccounts()) + 2 + len(x.GetData())
+		if len(x.GetData()) == 5 && x.GetData()[0] == 2 && len(x.GetAccounts()) == 0 {
+			limit = uint64(le.Uint32(x.GetData()[1:]))
+		}
+	}
+	for _, x := range msg.GetAddressTableLookups() {
+		size += 32 + 1 + len(x.GetWritableIndexes()) + 1 + len(x.GetReadonlyIndexes())
+	}
+	if size > 1232 {
+		l.t.Fatalf("%s: %d bytes, a transaction has 1232 at most", sig, size)
+	}
+	if meta.GetErr() == nil && meta.GetComputeUnitsConsumed() > limit {
+		l.t.Fatalf("%s: %d compute units of %d", sig, meta.GetComputeUnitsConsumed(), limit)
+	}
+	if msg.GetVersioned() == (len(msg.GetAddressTableLookups()) == 0) {
+		l.t.Fatalf("%s: versioned %v with %d lookups", sig, msg.GetVersioned(), len(msg.GetAddressTableLookups()))
+	}
 }
 
 func countLookups(msg *pb.Message) (n int) {
@@ -124,14 +150,14 @@ func (l *ledger) tokens(sig string, keys [][]byte, meta *pb.TransactionStatusMet
 	sums := map[string]int64{}
 	for _, b := range meta.GetPreTokenBalances() {
 		v := amount(t, b)
-		sums[b.GetMint()] -= int64(v) //nolint:gosec // wraps, and wraps back
+		sums[b.GetMint()] -= int64(v)
 		if s := l.state[string(keys[b.GetAccountIndex()])]; s.mint != "" && (s.tokens != v || s.mint != b.GetMint()) {
 			t.Fatalf("%s: token account %d had %d, now begins with %d", sig, b.GetAccountIndex(), s.tokens, v)
 		}
 	}
 	for _, b := range meta.GetPostTokenBalances() {
 		v := amount(t, b)
-		sums[b.GetMint()] += int64(v) //nolint:gosec // likewise
+		sums[b.GetMint()] += int64(v)
 		k := string(keys[b.GetAccountIndex()])
 		s := l.state[k]
 		s.tokens, s.mint = v, b.GetMint()
@@ -242,7 +268,7 @@ func TestSlots(t *testing.T) {
 					t.Fatalf("slot %d after %d", s.GetSlot(), slot)
 				}
 				if slot != 0 {
-					skipped += int(s.GetSlot() - slot - 1) //nolint:gosec // small
+					skipped += int(s.GetSlot() - slot - 1)
 				}
 				parent, slot, txs = slot, s.GetSlot(), 0
 			case pb.SlotStatus_SLOT_CREATED_BANK, pb.SlotStatus_SLOT_PROCESSED:

@@ -37,7 +37,7 @@ type chain struct {
 }
 
 func stamp(at int64) *timestamppb.Timestamp {
-	return &timestamppb.Timestamp{Seconds: at / 1e9, Nanos: int32(at % 1e9)} //nolint:gosec // below 1e9
+	return &timestamppb.Timestamp{Seconds: at / 1e9, Nanos: int32(at % 1e9)}
 }
 
 func slotUpdate(slot uint64, parent uint64, st pb.SlotStatus, at int64) *pb.SubscribeUpdate {
@@ -89,7 +89,7 @@ func (m *Market) transaction() {
 		m.confirm()
 	}
 	m.act()
-	m.push(m.b.finish(uint64(m.done), at)) //nolint:gosec // a count
+	m.push(m.b.finish(uint64(m.done), at))
 	m.done++
 }
 
@@ -133,7 +133,7 @@ func (m *Market) transactions() int {
 }
 
 func (m *Market) blockMeta(n int, at int64) *pb.SubscribeUpdate {
-	count := uint64(n) //nolint:gosec // a count
+	count := uint64(n)
 	return &pb.SubscribeUpdate{
 		UpdateOneof: &pb.SubscribeUpdate_BlockMeta{BlockMeta: &pb.SubscribeUpdateBlockMeta{
 			Slot:                     m.slot,

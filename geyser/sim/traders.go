@@ -83,7 +83,7 @@ const lamportReserve = 40_000_000
 
 // priority draws a compute budget and its price.
 func (m *Market) priority(limit uint32) (uint32, uint64) {
-	limit += uint32(m.rng.n(20_000)) //nolint:gosec // small
+	limit += uint32(m.rng.n(20_000))
 	return limit, uint64(m.rng.logNormal(40_000, 1.2))
 }
 
@@ -147,6 +147,9 @@ func (m *Market) direct(fail bool) bool {
 		m.topUp(w, m.mints[tokSOL])
 		return true
 	}
+	if m.deposit(w, p.a) || m.deposit(w, p.b) {
+		return true
+	}
 	aToB, in, lacks := m.pick(w, p, m.size(p))
 	if lacks != nil {
 		m.topUp(w, lacks)
@@ -168,7 +171,7 @@ func (m *Market) trade(w *wallet, v venue, aToB bool, in, out uint64) {
 	mi, mo, _, _ := v.base().sides(aToB)
 	src, c1 := m.spend(w, mi, in)
 	dst, c2 := m.receive(w, mo)
-	minOut := out - mulDiv(out, uint64(30+m.rng.n(300)), 10_000) //nolint:gosec // small
+	minOut := out - mulDiv(out, uint64(30+m.rng.n(300)), 10_000)
 	if b.dry {
 		minOut = out + out/50 + 1
 	}
@@ -190,16 +193,13 @@ func (m *Market) twice() bool {
 	w := m.bots[m.rng.n(len(m.bots))]
 	m.begin(w, 240_000)
 	b := &m.b
-	for i, v := range [...]venue{v1, v2} {
+	for _, v := range [...]venue{v1, v2} {
 		p := v.base()
 		aToB := m.rng.chance(0.5)
 		mi, mo, _, _ := p.sides(aToB)
 		in := uint64(m.size(p) / m.usdRaw(mi))
 		f := v.quote(aToB, in)
 		if !f.ok || m.holds(w, mi) < in {
-			if i == 0 {
-				in = 0
-			}
 			continue
 		}
 		u := party{auth: w.acct, trader: w.acct, src: m.token(w, mi), dst: m.token(w, mo)}
@@ -251,6 +251,9 @@ func (m *Market) botTrade(v venue, aToB bool, in uint64) bool {
 		m.topUp(w, m.mints[tokSOL])
 		return true
 	}
+	if m.deposit(w, mo) {
+		return true
+	}
 	f := v.quote(aToB, in)
 	if !f.ok {
 		return false
@@ -260,7 +263,7 @@ func (m *Market) botTrade(v venue, aToB bool, in uint64) bool {
 	u := party{auth: w.acct, trader: w.acct, src: m.token(w, mi), dst: m.token(w, mo)}
 	v.swap(b, &u, aToB, in, f.out, 1)
 	if m.rng.chance(0.5) {
-		b.systemTransfer(w.acct, m.tip, uint64(1000+m.rng.n(90_000)), 1) //nolint:gosec // small
+		b.systemTransfer(w.acct, m.tip, uint64(1000+m.rng.n(90_000)), 1)
 	}
 	return true
 }
@@ -312,7 +315,7 @@ func (m *Market) arbPair() bool {
 	cheap.swap(b, &u, false, in, f1.out, 1)
 	u = party{auth: w.acct, trader: w.acct, src: ta, dst: tb}
 	dear.swap(b, &u, true, f1.out, in, 1)
-	b.systemTransfer(w.acct, m.tip, uint64(5000+m.rng.n(200_000)), 1) //nolint:gosec // small
+	b.systemTransfer(w.acct, m.tip, uint64(5000+m.rng.n(200_000)), 1)
 	return true
 }
 
@@ -335,6 +338,41 @@ func (m *Market) topUp(w *wallet, mn *mint) {
 	b.createATA(m.bank.acct, dst, false, 1)
 	src := m.token(m.bank, mn)
 	b.transferChecked(src, dst, m.bank.acct, min(amount, src.amount), 1)
+}
+
+// What a wallet keeps at most of one token, US dollars. The rest goes back to
+// the exchange, so that no run ends with all of a token in one place.
+const (
+	richWallet = 25_000
+	richBot    = 6e7
+)
+
+// deposit sends half of what a wallet has of a token to the exchange if that is
+// too much.
+func (m *Market) deposit(w *wallet, mn *mint) bool {
+	if mn.index < 0 {
+		return false
+	}
+	limit := float64(richWallet)
+	if w.bot {
+		limit = richBot
+	}
+	have := m.holds(w, mn)
+	if float64(have)*m.usdRaw(mn) < limit {
+		return false
+	}
+	if mn.native && !w.bot {
+		m.begin(w, 1000)
+		m.b.systemTransfer(w.acct, m.bank.acct, have/2, 1)
+		return true
+	}
+	m.begin(w, 40_000)
+	dst := m.token(m.bank, mn)
+	if !dst.live {
+		m.b.createATA(w.acct, dst, false, 1)
+	}
+	m.b.transferChecked(m.token(w, mn), dst, w.acct, have/2, 1)
+	return true
 }
 
 // sendSOL is a plain transfer of SOL between two wallets.
@@ -388,7 +426,7 @@ func (m *Market) vote() {
 	h := m.blockhash(m.parent)
 	b.bytes(h[:])
 	b.data(1)
-	b.u64(uint64(m.unixNow())) //nolint:gosec // after 1970
+	b.u64(uint64(m.unixNow()))
 	h = m.blockhash(m.parent ^ 1<<63)
 	b.bytes(h[:])
 	b.ret(2100)
