@@ -1,5 +1,7 @@
 package parser
 
+import "github.com/swapcast/swapcast"
+
 // Meteora DLMM, liquidity in bins.
 //
 // Layouts from the program's IDL as @meteora-ag/dlmm 1.9.14 ships it, read
@@ -75,24 +77,41 @@ func decodeDLMM(c *call) (bool, reason) {
 	if why != "" {
 		return true, why
 	}
-	var in, out, fee, host uint64
-	var onInput bool
 	if e := c.event(dlmmEvent); len(e) >= dlmmEventSize {
-		in, out, fee, host, onInput = u64(e, 72), u64(e, 80), u64(e, 89), u64(e, 121), true
-	} else if e := c.event(dlmmEvent2); len(e) >= dlmmEvent2Size {
-		in, out = u64(e, 89), u64(e, 105)
-		fee, host, onInput = u64(e, 113)+u64(e, 121)+u64(e, 129), u64(e, 137), e[145] != 0
-		in -= min(u64(e, 97), in)
-	} else {
-		return true, ""
+		return true, dlmmAgrees(s, dlmmMoved{
+			in: u64(e, 72), out: u64(e, 80), fee: u64(e, 89), host: u64(e, 121), onInput: true,
+		})
 	}
-	if out != s.AmountOut || (in != s.AmountIn && in != s.UserAmountIn && in-min(host, in) != s.AmountIn) {
-		return true, eventMismatch
-	}
-	if onInput {
-		setFee(s, float64(fee), in)
-	} else {
-		setFee(s, float64(fee), out)
+	if e := c.event(dlmmEvent2); len(e) >= dlmmEvent2Size {
+		return true, dlmmAgrees(s, dlmmMoved{
+			in: u64(e, 89), left: u64(e, 97), out: u64(e, 105), fee: u64(e, 113) + u64(e, 121) + u64(e, 129),
+			host: u64(e, 137), onInput: e[145] != 0,
+		})
 	}
 	return true, ""
+}
+
+// dlmmMoved is what either event states.
+type dlmmMoved struct {
+	in, left, out, fee, host uint64
+	onInput                  bool
+}
+
+// dlmmAgrees holds a swap against its event and takes the fee from it. A host's
+// part leaves the vault of the side that the fee was taken of, and what an
+// exact-in swap left unused did not move.
+func dlmmAgrees(s *swapcast.Swap, m dlmmMoved) reason {
+	used := m.in - min(m.left, m.in)
+	inOK := m.in == s.AmountIn || m.in == s.UserAmountIn || used == s.AmountIn || used == s.UserAmountIn ||
+		used-min(m.host, used) == s.AmountIn
+	outOK := m.out == s.AmountOut || m.out == s.UserAmountOut || (!m.onInput && m.out+m.host == s.AmountOut)
+	if !inOK || !outOK {
+		return eventMismatch
+	}
+	of := s.AmountIn + m.host
+	if !m.onInput {
+		of = s.AmountOut
+	}
+	setFee(s, float64(m.fee), of)
+	return ""
 }

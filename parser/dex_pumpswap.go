@@ -31,8 +31,8 @@ import (
 // in newer programs cashback bps u64, cashback u64, buyback bps u64, buyback u64,
 // virtual quote reserves i128.
 //
-// What moved is the truth; the event must agree on base and on the user's quote
-// (event_mismatch) and gives fee and spot price. boost_buy_and_burn pays a
+// What moved is the truth; the event must agree on the base, and on the pool's or
+// the user's quote (event_mismatch), and gives fee and spot price. boost_buy_and_burn pays a
 // pool's own tokens to nobody and is no trade.
 func pumpSwap() dex {
 	return dex{
@@ -86,7 +86,7 @@ func decodePumpSwap(c *call) (bool, reason) {
 }
 
 func pumpSwapBought(s *swapcast.Swap, e []byte) reason {
-	if u64(e, 8) != s.AmountOut || u64(e, 104) != s.UserAmountIn {
+	if u64(e, 8) != s.AmountOut || (u64(e, 96) != s.AmountIn && u64(e, 104) != s.UserAmountIn) {
 		return eventMismatch
 	}
 	var tail []byte
@@ -101,7 +101,7 @@ func pumpSwapBought(s *swapcast.Swap, e []byte) reason {
 }
 
 func pumpSwapSold(s *swapcast.Swap, e []byte) reason {
-	if u64(e, 8) != s.AmountIn || u64(e, 104) != s.UserAmountOut {
+	if u64(e, 8) != s.AmountIn || (u64(e, 96) != s.AmountOut && u64(e, 104) != s.UserAmountOut) {
 		return eventMismatch
 	}
 	var tail []byte

@@ -16,9 +16,11 @@ package parser
 //
 // SwapEvent is only logged: pool 32, sender 32, token account 0 32, token account
 // 1 32, amount 0 u64, transfer fee 0 u64, amount 1 u64, transfer fee 1 u64, zero
-// for one bool, sqrt price u128, liquidity u128, tick i32. What moved is the
-// truth; the event, where it is there and of the same pool and direction and
-// states one of the amounts, gives the spot price. The fee is not shown.
+// for one bool, sqrt price u128, liquidity u128, tick i32; since mid 2026 also
+// trade fee 0 u64, trade fee 1 u64. The amount in is what the vault received and
+// the amount out what reached the trader, both without transfer fees. What moved
+// is the truth; the event, where it is there and agrees, gives the spot price
+// and, in its longer form, the fee.
 func raydiumCLMM() dex {
 	return dex{
 		name:    "raydium-clmm",
@@ -39,6 +41,7 @@ const (
 	clmmRouterHead = 6 // accounts before the first hop
 	clmmHop        = 7 // accounts of a hop before its tick arrays
 	clmmEventSize  = 4*32 + 4*8 + 1 + 16 + 16 + 4
+	clmmEventLong  = clmmEventSize + 8 + 8
 )
 
 func decodeRaydiumCLMM(c *call) (bool, reason) {
@@ -75,9 +78,17 @@ func (c *call) clmmSwap(v venue, moved []transfer, n int) reason {
 	if !zeroIn {
 		in, out = out, in
 	}
-	// Amounts with a transfer fee are stated with or without it by program age.
-	if in == s.AmountIn || in == s.UserAmountIn || out == s.AmountOut || out == s.UserAmountOut {
-		spotOfSqrt(s, u64(e, 161), u64(e, 169), zeroIn)
+	if in != s.AmountIn || (out != s.UserAmountOut && out != s.AmountOut) {
+		return ""
+	}
+	spotOfSqrt(s, u64(e, 161), u64(e, 169), zeroIn)
+	if len(e) >= clmmEventLong {
+		feeIn, feeOut := u64(e, 197), u64(e, 205)
+		if !zeroIn {
+			feeIn, feeOut = feeOut, feeIn
+		}
+		feeOf(s, feeIn)
+		feeOfOut(s, feeOut)
 	}
 	return ""
 }

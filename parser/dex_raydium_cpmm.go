@@ -1,7 +1,5 @@
 package parser
 
-import "github.com/swapcast/swapcast"
-
 // Raydium CPMM, a constant product pool for SPL Token and Token-2022.
 //
 // Layouts from raydium-io/raydium-cp-swap (programs/cp-swap/src, 2025-12-29) and
@@ -66,15 +64,8 @@ func decodeRaydiumCPMM(c *call) (bool, reason) {
 			feeOf(s, trade, creator)
 		} else {
 			feeOf(s, trade)
-			creatorOf(s, creator)
+			feeOfOut(s, creator)
 		}
 	}
 	return true, ""
-}
-
-// creatorOf adds a fee that was taken of what went out.
-func creatorOf(s *swapcast.Swap, fee uint64) {
-	if s.FeeBps >= 0 && fee > 0 {
-		s.FeeBps += int32(min(fee*10_000/max(s.AmountOut, 1), 10_000))
-	}
 }

@@ -3,8 +3,10 @@ package parser_test
 import (
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/gagliardetto/solana-go"
@@ -234,6 +236,88 @@ func TestPack(t *testing.T) {
 		for i := range a.Swaps {
 			if s, u := a.Swaps[i], b.Swaps[i]; s.AmountIn != u.AmountIn || s.AmountOut != u.AmountOut || s.Spot != u.Spot || s.Trader != u.Trader {
 				t.Errorf("%s: %+v, %+v", x.Name(), s, u)
+			}
+		}
+	}
+}
+
+// TestMutations changes fixtures and, where the corpus is at hand, real
+// transactions in ways that keep their shape, which random bytes rarely do.
+func TestMutations(t *testing.T) {
+	var txs []*swapcast.Transaction
+	for _, f := range parsertest.Fixtures() {
+		txs = append(txs, f.Tx)
+	}
+	t.Run("fixtures", func(t *testing.T) { mutations(t, txs, 200) })
+	t.Run("corpus", func(t *testing.T) {
+		var real []*swapcast.Transaction
+		for _, c := range parsertest.Corpus(t) {
+			if c.Source == "tx" && !c.Tx.Failed {
+				real = append(real, c.Tx)
+			}
+		}
+		mutations(t, real, 8)
+	})
+}
+
+func mutations(t *testing.T, txs []*swapcast.Transaction, times int) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	p := parser.New()
+	var r parser.Result
+	for _, tx := range txs {
+		packed := pack(tx)
+		for range times {
+			m := unpack(packed)
+			m.PreBalances, m.PostBalances = tx.PreBalances, tx.PostBalances
+			for range 1 + rng.IntN(3) {
+				mutate(rng, m)
+			}
+			p.Parse(m, &r)
+			for i, s := range r.Swaps {
+				if s.Index != i || s.AmountIn == 0 || s.AmountOut == 0 || s.MintIn == s.MintOut {
+					t.Fatalf("%s: %+v", tx.Signature, s)
+				}
+			}
+			parser.Balances(m, nil)
+		}
+	}
+}
+
+// mutate makes one change.
+func mutate(rng *rand.Rand, tx *swapcast.Transaction) {
+	if len(tx.Instructions) == 0 {
+		return
+	}
+	n := rng.IntN(len(tx.Instructions))
+	ix := &tx.Instructions[n]
+	switch rng.IntN(9) {
+	case 0:
+		ix.Data = ix.Data[:rng.IntN(len(ix.Data)+1)]
+	case 1:
+		ix.Accounts = ix.Accounts[:rng.IntN(len(ix.Accounts)+1)]
+	case 2:
+		ix.Program = uint8(rng.IntN(256))
+	case 3:
+		ix.Depth = uint8(rng.IntN(6))
+	case 4:
+		if len(ix.Accounts) > 0 {
+			ix.Accounts = slices.Clone(ix.Accounts)
+			ix.Accounts[rng.IntN(len(ix.Accounts))] = uint8(rng.IntN(256))
+		}
+	case 5:
+		if len(ix.Data) > 0 {
+			ix.Data = slices.Clone(ix.Data)
+			ix.Data[rng.IntN(len(ix.Data))] ^= 1 << rng.IntN(8)
+		}
+	case 6:
+		tx.Instructions = slices.Delete(tx.Instructions, n, n+1)
+	case 7:
+		tx.Keys = tx.Keys[:rng.IntN(len(tx.Keys)+1)]
+	case 8:
+		for _, rows := range [][]swapcast.TokenBalance{tx.PreTokens, tx.PostTokens} {
+			if len(rows) > 0 {
+				r := &rows[rng.IntN(len(rows))]
+				r.Account, r.Amount = uint8(rng.IntN(256)), rng.Uint64()
 			}
 		}
 	}

@@ -44,6 +44,14 @@ func feeOf(s *swapcast.Swap, parts ...uint64) {
 	setFee(s, sum, s.AmountIn)
 }
 
+// feeOfOut adds a fee that was taken of what went out, after feeOf.
+func feeOfOut(s *swapcast.Swap, fee uint64) {
+	if bps := math.Round(float64(fee) / float64(s.AmountOut) * 10_000); fee > 0 && s.FeeBps >= 0 {
+		s.FeeBps = int32(min(float64(s.FeeBps)+bps, 10_000))
+	}
+}
+
+// setFee sets the fee as a part of an amount, unless it is no part.
 func setFee(s *swapcast.Swap, fee float64, of uint64) {
 	if bps := math.Round(fee / float64(of) * 10_000); of > 0 && bps <= 10_000 {
 		s.FeeBps = int32(bps)
