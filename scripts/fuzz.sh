@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the tree, one after the other, for the given time
+# Runs every fuzz target of the module, one after the other, for the given time
 # each. Go fuzzes one target of one package at a time, so they are found here.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 time=${1:-20s}
 count=0
-while IFS=: read -r file target; do
-	dir=$(dirname "$file")
-	echo "fuzz: $dir $target for $time"
-	go test -run '^$' -fuzz "^${target}\$" -fuzztime "$time" "$dir" </dev/null
-	count=$((count + 1))
-done < <(grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . |
-	sed -E 's/^([^:]+):[0-9]+:func (Fuzz.*)$/\1:\2/' | sort)
+while read -r dir; do
+	while read -r target; do
+		echo "fuzz: ${dir#"$PWD"/} $target for $time"
+		go test -run '^$' -fuzz "^${target}\$" -fuzztime "$time" "$dir" </dev/null
+		count=$((count + 1))
+	done < <(find "$dir" -maxdepth 1 -name '*_test.go' -exec grep -hoE '^func Fuzz[A-Za-z0-9_]+' {} + | sed 's/^func //' | sort)
+done < <(go list -f '{{.Dir}}' ./...)
 
 if ((count == 0)); then
 	echo "fuzz: found no target" >&2
