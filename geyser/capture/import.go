@@ -66,6 +66,7 @@ type unit struct {
 type jsonFeed struct {
 	dec    *json.Decoder
 	budget *budgetReader
+	limit  int // bytes that one value may have
 	inList bool
 	n      int    // values read
 	hint   uint64 // slot that the file's name tells, 0 none
@@ -81,16 +82,16 @@ func newJSONFeed(r io.Reader, hint uint64) *jsonFeed {
 		_, _ = br.Discard(3)
 	}
 	b := &budgetReader{r: br}
-	return &jsonFeed{dec: json.NewDecoder(b), budget: b, hint: hint}
+	return &jsonFeed{dec: json.NewDecoder(b), budget: b, limit: maxJSONValue, hint: hint}
 }
 
-// budgetReader fails where a single value asks for more than maxJSONValue.
+// budgetReader fails where a single value asks for more than is left.
 type budgetReader struct {
 	r    io.Reader
 	left int
 }
 
-var errValueTooLong = fmt.Errorf("a single JSON value of more than %d bytes", maxJSONValue)
+var errValueTooLong = errors.New("a single JSON value is longer than 256 MB")
 
 func (b *budgetReader) Read(p []byte) (int, error) {
 	if b.left <= 0 {
@@ -114,7 +115,7 @@ func (f *jsonFeed) next() (step, error) {
 }
 
 func (f *jsonFeed) unit() (*unit, error) {
-	f.budget.left = maxJSONValue
+	f.budget.left = f.limit
 	if err := f.seek(); err != nil {
 		return nil, f.position(err)
 	}

@@ -273,7 +273,7 @@ func keyOf(path string) fileKey {
 }
 
 func (k *fileKey) peekJSON(f *jsonFeed, hint uint64) {
-	f.budget.left = maxJSONValue
+	f.budget.left = f.limit
 	if f.seek() != nil {
 		return
 	}
