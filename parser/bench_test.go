@@ -1,9 +1,18 @@
 package parser_test
 
 import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
 	"testing"
 
+	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/capture"
 	"github.com/swapcast/swapcast/parser"
 	"github.com/swapcast/swapcast/parser/parsertest"
 )
@@ -99,4 +108,76 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-var fixtures = parsertest.Fixtures() //nolint:gochecknoglobals // made once for AllocsPerRun
+var fixtures = parsertest.Fixtures()
+
+// BenchmarkDecodeParse is the way from a stream's bytes to swaps over a whole
+// mainnet block: protobuf, our own view, the parser. One op is one transaction.
+func BenchmarkDecodeParse(b *testing.B) {
+	updates := rawUpdates(b)
+	b.Run("bytes", func(b *testing.B) {
+		d, p := geyser.NewDecoder(), parser.New()
+		var tx swapcast.Transaction
+		var r parser.Result
+		n := 0
+		b.ReportAllocs()
+		for b.Loop() {
+			var u pb.SubscribeUpdate
+			if err := proto.Unmarshal(updates[n%len(updates)], &u); err != nil {
+				b.Fatal(err)
+			}
+			if err := d.Transaction(u.GetTransaction(), &tx); err != nil {
+				b.Fatal(err)
+			}
+			p.Parse(&tx, &r)
+			n++
+		}
+	})
+	b.Run("decoded", func(b *testing.B) {
+		decoded := make([]*pb.SubscribeUpdate, len(updates))
+		for i := range updates {
+			decoded[i] = new(pb.SubscribeUpdate)
+			if err := proto.Unmarshal(updates[i], decoded[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		d, p := geyser.NewDecoder(), parser.New()
+		var tx swapcast.Transaction
+		var r parser.Result
+		n := 0
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := d.Transaction(decoded[n%len(decoded)].GetTransaction(), &tx); err != nil {
+				b.Fatal(err)
+			}
+			p.Parse(&tx, &r)
+			n++
+		}
+	})
+}
+
+// rawUpdates is the corpus block as a stream would carry it.
+func rawUpdates(b *testing.B) (out [][]byte) {
+	path := filepath.Join(parsertest.CorpusDir(b), "blocks", "slot_361774429.getBlock.base64.json")
+	f, err := capture.OpenPlain(path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for {
+		u, err := f.Next(context.Background())
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if u.GetTransaction() == nil {
+			continue
+		}
+		raw, err := proto.Marshal(u)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, raw)
+	}
+}

@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"slices"
+
 	"github.com/gagliardetto/solana-go"
 
 	"github.com/swapcast/swapcast"
@@ -149,11 +151,8 @@ func (c *call) opposed() bool {
 	if len(c.tokens) < 2 {
 		return false
 	}
-	d := discriminator(c.ix.Data)
-	for _, n := range c.dex.notSwaps {
-		if n == d {
-			return false
-		}
+	if slices.Contains(c.dex.notSwaps, discriminator(c.ix.Data)) {
+		return false
 	}
 	for i := range c.tokens {
 		in := &c.tokens[i]

@@ -12,7 +12,7 @@ import (
 	"github.com/swapcast/swapcast/parser/parsertest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a test flag
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // golden is what a golden file holds: all that a transaction yields.
 type golden struct {

@@ -209,8 +209,12 @@ func TestRaydiumForms(t *testing.T) {
 		accounts int
 		vaults   int
 	}{
-		{"in, 17", 9, 17, 4}, {"in, 18", 9, 18, 5}, {"out, 17", 11, 17, 4}, {"out, 18", 11, 18, 5},
-		{"in v2", 16, 8, 3}, {"out v2", 17, 8, 3},
+		{"in, 17", 9, 17, 4},
+		{"in, 18", 9, 18, 5},
+		{"out, 17", 11, 17, 4},
+		{"out, 18", 11, 18, 5},
+		{"in v2", 16, 8, 3},
+		{"out v2", 17, 8, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := NewBuilder(c.name, user)
