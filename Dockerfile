@@ -31,7 +31,7 @@ USER 65532:65532
 
 # Alive, not ready: a stale upstream is no reason to restart the process.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
-    CMD ["/usr/local/bin/swapcast", "healthcheck", "--url", "http://127.0.0.1:8080/healthz"]
+    CMD ["/usr/local/bin/swapcast", "healthcheck"]
 
 ENTRYPOINT ["/usr/local/bin/swapcast"]
 CMD ["serve"]
