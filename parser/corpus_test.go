@@ -51,6 +51,7 @@ func TestCorpusAgreement(t *testing.T) {
 	a.expected()
 	a.derived()
 	a.vaults(cases)
+	a.spots()
 	a.explained()
 	a.summary()
 }
@@ -201,6 +202,24 @@ func (a *agreement) vaults(cases []parsertest.Case) {
 		for _, k := range order {
 			got, what := vaultChange(c.Tx, k.pool, k.mint, accounts[k], net[k])
 			a.count("vaults", dex[k], sig, fmt.Sprintf("%s of %s: swaps %+d, %s", short(k.mint.String()), short(k.pool.String()), net[k], what), got)
+		}
+	}
+}
+
+// spots holds each stated price after a swap against what the swap paid. A trade
+// moves the price against itself, so it pays between the price before and the
+// price after, less the fee: never much less than the latter, and more only by
+// its own impact, which the largest trades of the corpus bring to a factor of
+// two and a bit.
+func (a *agreement) spots() {
+	for sig, swaps := range a.swaps {
+		for i := range swaps {
+			s := &swaps[i]
+			if !s.SpotKnown {
+				continue
+			}
+			rate := float64(s.AmountOut) / float64(s.AmountIn) / s.Spot
+			a.count("spot", s.DEX, sig, fmt.Sprintf("swap %d paid %.4f of the price after it", s.Index, rate), rate > 0.97 && rate < 2.5)
 		}
 	}
 }
