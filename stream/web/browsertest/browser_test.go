@@ -12,7 +12,9 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // patience bounds every wait for something to appear on the page.
@@ -155,15 +157,16 @@ func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// until waits for a JavaScript expression to become true.
+// until waits for a JavaScript expression to become true; one that throws is
+// not true yet.
 func (p *tab) until(what, expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience+time.Second)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void]("Boolean("+expression+")", chromedp.WithPollingTimeout(patience)))
+	_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void]("(() => { try { return Boolean("+expression+") } catch { return false } })()", chromedp.WithPollingTimeout(patience)))
 	if err != nil {
-		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-		p.t.Fatalf("%s: waited in vain for %s: %v\nthe page reads:\n%s\nconsole: %q", what, expression, err, text, p.complaints())
+		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 900).replaceAll('\\n', ' ')"))
+		p.t.Fatalf("%s: waited in vain for %s: %v\nthe page reads: %s\nconsole: %q", what, expression, err, text, p.complaints())
 	}
 }
 
@@ -179,12 +182,44 @@ func eval[T any](p *tab, expression string) T {
 	return v
 }
 
-// keys presses keys, one after the other.
+// keys presses keys, one after the other. A printable one carries its text with
+// the key, so that a page that handles the key keeps the text out, as it does
+// for a person.
 func (p *tab) keys(keys ...string) {
 	p.t.Helper()
 	for _, k := range keys {
-		p.do("press "+k, chromedp.KeyEvent(k))
+		if len(k) > 1 || k < " " {
+			p.do("press "+k, chromedp.KeyEvent(k))
+			continue
+		}
+		p.do("type "+k, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			for _, typ := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+				params := input.DispatchKeyEventParams{Type: typ, Key: k}
+				if typ == input.DispatchKeyEventTypeKeyDown {
+					params.Text = k
+				}
+				if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, params); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
 	}
+}
+
+// enter replaces what stands in the search field, and submits it.
+func (p *tab) enter(text string) {
+	p.t.Helper()
+	p.search(text)
+	p.keys(kb.Enter)
+}
+
+// search replaces what stands in the search field.
+func (p *tab) search(text string) {
+	p.t.Helper()
+	p.do("empty the search field", chromedp.Evaluate[chromedp.Void](`(() => { const i = document.querySelector('#search-input'); i.focus(); i.value = ''; i.dispatchEvent(new Event('input')) })()`))
+	p.keys(strings.Split(text, "")...)
+	p.until("the text", fmt.Sprintf("document.querySelector('#search-input').value === %q", text))
 }
 
 // live waits until the page shows prices.
@@ -196,7 +231,12 @@ func (p *tab) live() {
 
 // row is the JavaScript for a token's row.
 func row(symbol string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll('#rows tr')].find(r => r.querySelector('b').textContent === %q)`, symbol)
+	for _, c := range coins() {
+		if c.symbol == symbol {
+			return fmt.Sprintf(`document.querySelector('#rows tr[data-mint="%s"]')`, c.mint)
+		}
+	}
+	panic("no coin " + symbol)
 }
 
 // shoot writes a screenshot to the file that the environment variable names,

@@ -10,9 +10,9 @@ import { Vitals } from './vitals.js';
 import { Watchlist, flash, matches } from './watchlist.js';
 
 /** One price per token and window is all that an eye can follow. */
-const WINDOW_MS = 100;
+const WINDOW_MS = 200;
 const STATUS_EVERY_MS = 10_000;
-const SEED_TRADES = 200;
+const SEED_TRADES = 500;
 const MOST_TOKENS = 200;
 
 const $ = (id) => document.getElementById(id);
@@ -91,7 +91,7 @@ function token(mint) {
 
 function priced(message) {
   const t = token(message.assetId);
-  if (t.price && message.snapshot && message.ts < t.price.ts) return;
+  if (message.snapshot && t.price && !(message.ts >= t.price.ts && message.price !== null)) return; // nothing newer
   t.price = message;
   if (message.price !== null) t.history.add(message.ts || Date.now(), message.price);
   watchlist.update(t);
@@ -137,7 +137,7 @@ async function seed(mint) {
   if (mint !== selected) return;
   tape.seed(trades);
   for (const trade of trades) chart.trade(trade);
-  chart.update();
+  chart.learned();
 }
 
 async function refreshStatus() {
@@ -158,6 +158,7 @@ async function loadTop() {
         const t = token(p.assetId);
         if (p.symbol) Object.assign(t, { symbol: p.symbol, name: p.name ?? '', named: true });
         t.price ??= p;
+        t.history.first ??= p.price;
       }
       if (prices.length) return prices.map((p) => p.assetId);
       $('watch-empty').textContent = 'Waiting for the first trades…';
@@ -181,8 +182,9 @@ async function follow(mints) {
     drop(assetId);
     complain(`The server refuses ${format.short(assetId)}: ${code.replaceAll('_', ' ')}.`);
   }
-  for (const mint of fresh.filter((m) => list.includes(m))) {
-    learn(token(mint));
+  const granted = fresh.filter((m) => list.includes(m));
+  for (const mint of granted) learn(token(mint));
+  for (const mint of granted) {
     if (mint !== selected) await seed(mint); // one after the other: there is no hurry
   }
 }

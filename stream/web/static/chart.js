@@ -6,6 +6,8 @@ import * as format from './format.js';
 
 /** Candles that are handed to the chart. */
 const MOST = 1500;
+/** Trades that are remembered so as not to be counted twice. */
+const COUNTED = 10_000;
 
 export class Chart {
   #container;
@@ -18,6 +20,7 @@ export class Chart {
   #hovered = null;
   /** Traded US dollars by second, of the selected token's trades that we saw. */
   #dollars = new Map();
+  #counted = new Set();
   #frame = 0;
   #colours = { up: '', down: '' };
   #drawn = { first: 0, count: 0, interval: 0, revisions: 0, token: null, last: null };
@@ -63,10 +66,11 @@ export class Chart {
   show(token) {
     this.#token = token;
     this.#dollars.clear();
+    this.#counted.clear();
     this.#hovered = null;
     this.#container.ariaLabel = `Candle chart of ${token.symbol || token.mint}`;
     this.#draw();
-    this.#chart.timeScale().scrollToRealTime();
+    this.#fit();
   }
 
   /** @param {number} seconds */
@@ -74,14 +78,31 @@ export class Chart {
     this.#interval = seconds;
     this.#chart.timeScale().applyOptions({ secondsVisible: seconds < 60 });
     this.#draw();
-    this.#chart.timeScale().scrollToRealTime();
+    this.#fit();
   }
 
-  /** Counts a trade of the token that is shown. */
+  /** Shows the newest candles, at a width at which few of them fill the chart. */
+  #fit() {
+    const scale = this.#chart.timeScale();
+    const spacing = scale.width() / (this.#drawn.count + 6);
+    scale.applyOptions({ barSpacing: Math.min(14, Math.max(7, spacing)) });
+    scale.scrollToPosition(4, false);
+  }
+
+  /** Counts a trade of the token that is shown; one that was counted is not counted again. */
   trade(trade) {
-    if (!(trade.amountUsd > 0)) return;
+    const key = `${trade.signature} ${trade.index}`;
+    if (!(trade.amountUsd > 0) || this.#counted.has(key)) return;
+    this.#counted.add(key);
+    if (this.#counted.size > COUNTED) this.#counted.delete(this.#counted.values().next().value);
     const t = Math.floor(trade.ts / 1000);
     this.#dollars.set(t, (this.#dollars.get(t) ?? 0) + trade.amountUsd);
+  }
+
+  /** Shows a past that has just been learned. */
+  learned() {
+    this.#draw();
+    this.#fit();
   }
 
   /** Draws with the next frame what has changed. */
@@ -110,7 +131,7 @@ export class Chart {
       crosshair: { vertLine: { color: colour('--muted'), labelBackgroundColor: colour('--accent') }, horzLine: { color: colour('--muted'), labelBackgroundColor: colour('--accent') } },
     });
     this.#candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
-    this.#colours = { up: colour('--up-wash'), down: colour('--down-wash') };
+    this.#colours = { up: colour('--up-bar'), down: colour('--down-bar') };
     if (this.#token) this.#draw();
   }
 

@@ -13,8 +13,6 @@ export class History {
   #seconds = [];
   /** First price seen, by which the session's change is measured. */
   first = null;
-  /** Newest price. */
-  last = null;
   /** Grows when a candle changes that is not the newest. */
   revisions = 0;
 
@@ -40,8 +38,7 @@ export class History {
       if (seconds.length > KEEP) seconds.shift();
     }
     this.first ??= price;
-    if (seconds.at(-1).t === t) this.last = price;
-    else this.revisions++;
+    if (seconds.at(-1).t !== t) this.revisions++;
   }
 
   /**
@@ -57,10 +54,6 @@ export class History {
     }
     this.#seconds = [...older.#seconds, ...this.#seconds].slice(-KEEP);
     this.revisions++;
-    if (this.#seconds.length) {
-      this.first ??= this.#seconds[0].o;
-      this.last ??= this.#seconds.at(-1).c;
-    }
   }
 
   /**
@@ -95,20 +88,25 @@ export class History {
   }
 
   /**
-   * Closing prices of the last stretch of time, for a sparkline.
+   * Closing prices of the last stretch of time, for a sparkline. A shorter past
+   * is stretched, down to a fifth of it.
    *
-   * @param {number} seconds
+   * @param {number} longest seconds
    * @param {number} count of points
    * @param {number} now Unix seconds
+   * @returns {(number|null)[]} null before the first price
    */
-  closes(seconds, count, now) {
+  closes(longest, count, now) {
+    const age = now - (this.#seconds[0]?.t ?? now);
+    const seconds = Math.max(longest / 5, Math.min(longest, age));
     const from = now - seconds;
     const step = seconds / count;
     const points = [];
     let i = this.#seconds.length;
     while (i > 0 && this.#seconds[i - 1].t > from) i--;
     let close = this.#seconds[i - 1]?.c ?? null;
-    for (let t = from + step; t <= now + 1e-9; t += step) {
+    for (let n = 1; n <= count; n++) {
+      const t = from + n * step + 1e-9;
       while (i < this.#seconds.length && this.#seconds[i].t <= t) close = this.#seconds[i++].c;
       points.push(close);
     }
