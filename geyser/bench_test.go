@@ -1,0 +1,100 @@
+package geyser_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/capture"
+)
+
+// block gives the transactions of the corpus block of slot 361774429: 1,790,
+// votes and failed ones included, as on the wire.
+func block(b *testing.B) []*pb.SubscribeUpdate {
+	b.Helper()
+	dir := os.Getenv("SWAPCAST_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "corpus")
+	}
+	f, err := capture.OpenPlain(filepath.Join(dir, "blocks", "slot_361774429.getBlock.base64.json"), nil)
+	if errors.Is(err, os.ErrNotExist) && os.Getenv("CI") != "true" {
+		b.Skip(err)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	var us []*pb.SubscribeUpdate
+	for {
+		u, err := f.Next(context.Background())
+		if errors.Is(err, io.EOF) {
+			return us
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if u.GetTransaction() != nil {
+			us = append(us, u)
+		}
+	}
+}
+
+// perTransaction reports the figure that matters.
+func perTransaction(b *testing.B, n int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/tx")
+}
+
+// BenchmarkDecode is from decoded protobuf to our view.
+func BenchmarkDecode(b *testing.B) {
+	us := block(b)
+	d := geyser.NewDecoder()
+	var tx swapcast.Transaction
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, u := range us {
+			if err := d.Transaction(u.GetTransaction(), &tx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	perTransaction(b, len(us))
+}
+
+// BenchmarkUnmarshalDecode is from the message's bytes to our view.
+func BenchmarkUnmarshalDecode(b *testing.B) {
+	us := block(b)
+	var raw [][]byte
+	size := 0
+	for _, u := range us {
+		m, err := proto.Marshal(u)
+		if err != nil {
+			b.Fatal(err)
+		}
+		raw = append(raw, m)
+		size += len(m)
+	}
+	d := geyser.NewDecoder()
+	var tx swapcast.Transaction
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, m := range raw {
+			var u pb.SubscribeUpdate
+			if err := proto.Unmarshal(m, &u); err != nil {
+				b.Fatal(err)
+			}
+			if err := d.Transaction(u.GetTransaction(), &tx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	perTransaction(b, len(us))
+}
