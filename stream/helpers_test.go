@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,6 +68,13 @@ func (d *door) isOpen() bool {
 	defer d.mu.Unlock()
 	return d.open
 }
+
+// inShard runs f on a shard's goroutine, which owns what f looks at.
+func (r *rig) inShard(index int, f func(*shard)) {
+	r.shards[index].do(item{what: itemCall, call: f})
+}
+
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 
 // await polls for what has no channel to wait on.
 func (r *rig) await(what string, ok func() bool) {

@@ -53,6 +53,7 @@ type item struct {
 	conn       *conn
 	request    *request
 	end        end // of conn, for itemEnd
+	call       func(*shard)
 }
 
 type itemKind uint8
@@ -68,6 +69,7 @@ const (
 	itemDrain                    // every connection is told to go
 	itemCut                      // every connection is cut
 	itemKeys                     // connections whose key is gone are closed
+	itemCall                     // call is called, for tests that look inside
 )
 
 // books counts what a turn of the shard did, told to the metrics at its end.
@@ -158,12 +160,13 @@ func (s *shard) turn() {
 	s.mu.Lock()
 	items := s.queue
 	s.queue, s.updates = s.spare[:0], 0
-	late, lost := s.latePrices, s.lostTrades
-	if len(late) > 0 {
-		s.latePrices = make(map[*topic]item)
+	var late map[*topic]item
+	if len(s.latePrices) > 0 {
+		late, s.latePrices = s.latePrices, make(map[*topic]item)
 	}
-	if len(lost) > 0 {
-		s.lostTrades = make(map[*topic]seqRange)
+	var lost map[*topic]seqRange
+	if len(s.lostTrades) > 0 {
+		lost, s.lostTrades = s.lostTrades, make(map[*topic]seqRange)
 	}
 	s.mu.Unlock()
 
@@ -229,6 +232,8 @@ func (s *shard) take(it *item) {
 		}
 	case itemKeys:
 		s.checkKeys()
+	case itemCall:
+		it.call(s)
 	}
 }
 

@@ -1,0 +1,213 @@
+package stream
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Mints without subscribers are forgotten beyond the bound, the longest silent
+// first; those with subscribers never.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m := NewMetrics(reg)
+	r := newRig(t, Options{Limits: Limits{RetainedAssets: 3}, Metrics: m})
+	c := r.dial("")
+	c.subscribe("prices", mint(0).String())
+	for i := range 6 {
+		r.PublishPrice(price(i, float64(i+1)))
+	}
+	r.PublishPrice(price(3, 33)) // now 4 is the longest silent
+	r.PublishPrice(price(6, 7))
+	if n := r.Stats().Assets; n != 4 {
+		t.Errorf("%d assets", n)
+	}
+	if n := gather(t, reg)[`swapcast_ws_assets_evicted_total`]; n != 3 {
+		t.Errorf("%v evicted", n)
+	}
+	if p := c.next(); p.Seq != 1 || *p.Price != 1 {
+		t.Errorf("%s", p.raw)
+	}
+	for _, test := range []struct {
+		mint  int
+		price string
+		seq   uint64
+	}{
+		{3, "33", 2}, {0, "1", 1},
+		{6, "7", 2}, {5, "6", 2}, // new since another was forgotten: they begin above that
+		{4, "null", 1}, // forgotten: what comes next has a higher seq than it ever had
+	} {
+		c.send(`{"action":"subscribe","assets":%q}`, mint(test.mint))
+		got := c.next()
+		if got.Seq != test.seq || !strings.Contains(got.raw, `"price":`+test.price+`,`) {
+			t.Errorf("mint %d: %s, want price %s, seq %d", test.mint, got.raw, test.price, test.seq)
+		}
+	}
+}
+
+// A shard too far behind keeps the newest price of each asset, and tells which
+// trades it lost.
+func TestShardOverflow(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m := NewMetrics(reg)
+	r := newRig(t, Options{Shards: 1, Limits: Limits{ShardQueue: 10}, Metrics: m})
+	c := r.dial("")
+	c.subscribe("prices", mint(1).String())
+	c.subscribe("trades", mint(1).String())
+	r.hold(0, func() {
+		for i := range 20 {
+			r.PublishPrice(price(1, float64(i+1)))
+			r.PublishTrade(trade(1, uint64(i+1)))
+		}
+	})
+	var prices, trades, gaps []string
+	for i := range 10 + 1 + 1 + 2 { // what fitted, the newest price, the gap, and one of each after it
+		if i == 12 {
+			r.PublishPrice(price(1, 21))
+			r.PublishTrade(trade(1, 21))
+		}
+		switch got := c.next(); got.Type {
+		case "price":
+			prices = append(prices, fmt.Sprint(got.Seq))
+		case "trade":
+			trades = append(trades, fmt.Sprint(got.Seq))
+		case "gap":
+			gaps = append(gaps, fmt.Sprint(got.Channel, got.FromSeq, got.ToSeq, got.Reason))
+		}
+	}
+	if fmt.Sprint(prices, trades, gaps) != "[1 2 3 4 5 20 21] [1 2 3 4 5 21] [trades6 20overload]" {
+		t.Errorf("%v %v %v", prices, trades, gaps)
+	}
+	values := gather(t, reg)
+	if p, tr := values[`swapcast_ws_dropped_total{channel=prices}{reason=shard_full}`], values[`swapcast_ws_dropped_total{channel=trades}{reason=shard_full}`]; p != 15 || tr != 15 {
+		t.Errorf("%v prices and %v trades counted as dropped", p, tr)
+	}
+}
+
+type lastValue struct{ values []float64 }
+
+func (l *lastValue) Observe(v float64) { l.values = append(l.values, v) }
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m := NewMetrics(reg)
+	hub, write, total := &lastValue{}, &lastValue{}, &lastValue{}
+	m.StageHub, m.StageWrite, m.StageTotal = hub, write, total
+	r := newRig(t, Options{Shards: 1, Metrics: m})
+	c := r.dial("")
+	c.subscribe("prices", mint(1).String())
+	c.subscribe("trades", mint(1).String())
+	r.PublishPrice(price(1, 1))
+	c.next()
+	r.PublishTrade(trade(1, 1))
+	c.next()
+	c.send("nonsense")
+	c.next()
+	r.await("the shard to tell", func() bool { return r.Stats().Sent == 6 })
+	values := gather(t, reg)
+	for name, want := range map[string]float64{
+		`swapcast_ws_connections`:                          1,
+		`swapcast_ws_messages_sent_total{channel=prices}`:  2,
+		`swapcast_ws_messages_sent_total{channel=replies}`: 3,
+		`swapcast_ws_messages_sent_total{channel=trades}`:  1,
+		`swapcast_ws_subscriptions{channel=prices}`:        1,
+		`swapcast_ws_subscriptions{channel=trades}`:        1,
+		`swapcast_ws_refused_total{reason=bad_json}`:       1,
+		`swapcast_ws_conflated_total`:                      0,
+	} {
+		if got, ok := values[name]; !ok || got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	c.Close(1000, "")
+	r.stop()
+	values = gather(t, reg)
+	if values[`swapcast_ws_closed_total{code=1000}`] != 1 || values[`swapcast_ws_connections`] != 0 || values[`swapcast_ws_subscriptions{channel=prices}`] != 0 {
+		t.Errorf("after the end: %v", values)
+	}
+	for name, l := range map[string]*lastValue{"hub": hub, "write": write, "total": total} {
+		if len(l.values) != 2 {
+			t.Errorf("%s: %v", name, l.values)
+		}
+		for _, v := range l.values {
+			if v < 0 || v > patience.Seconds() {
+				t.Errorf("%s: %v s", name, v)
+			}
+		}
+	}
+}
+
+// gather reads every counter and gauge of a registry.
+func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += "{" + l.GetName() + "=" + l.GetValue() + "}"
+			}
+			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return values
+}
+
+// What a shard hears twice, after somebody left and came back, it passes on
+// once.
+func TestNothingComesTwiceAfterResubscription(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Shards: 1})
+	c := r.dial("")
+	c.subscribe("prices", mint(1).String())
+	for round := range uint64(50) {
+		r.hold(0, func() {
+			c.send(`{"action":"unsubscribe","assets":%q}`, mint(1))
+			c.send(`{"action":"subscribe","assets":%q}`, mint(1))
+			r.PublishPrice(price(1, 1))
+			time.Sleep(time.Millisecond) // the requests come before, after or between: all must be right
+			r.PublishPrice(price(1, 1))
+		})
+		last, snapshots := 2*round, 0
+		for last < 2*round+2 || snapshots == 0 {
+			got := c.next()
+			if got.Snapshot {
+				snapshots++
+				if got.Seq < last {
+					t.Fatalf("round %d: the snapshot has seq %d after %d", round, got.Seq, last)
+				}
+			} else if got.Seq != last+1 {
+				t.Fatalf("round %d: seq %d after %d", round, got.Seq, last)
+			}
+			last = got.Seq
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Options{
+		{Shards: -1}, {Shards: 65}, {Limits: Limits{MessageBytes: -1}}, {Timing: Timing{ReconnectMin: time.Minute}},
+	} {
+		if _, err := New(o); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
+	}
+	s, err := New(Options{Limits: Limits{Connections: -1}})
+	if err != nil || s.opts.Limits.Connections != unlimited || s.opts.Limits.BadRequests != 10 || len(s.Epoch()) == 0 {
+		t.Errorf("%+v %v", s.opts, err)
+	}
+	if s2, _ := New(Options{}); s2.Epoch() == s.Epoch() {
+		t.Error("two servers of one epoch")
+	}
+}
