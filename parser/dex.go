@@ -26,7 +26,8 @@ type dex struct {
 	// other without being a trade, such as a rebalanced position. Any other
 	// instruction that does so and is not read is reported as unread.
 	notSwaps []uint64
-	// logs says that decode looks at the program's own log lines.
+	// logs says that decode looks at the program's own log lines: those of others
+	// are passed over.
 	logs bool
 }
 

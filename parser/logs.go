@@ -68,7 +68,7 @@ func (l *logIndex) index(tx *swapcast.Transaction, list []dex) {
 			}
 			f := logFrame{which: -1}
 			for i := range list {
-				if list[i].program == id {
+				if list[i].logs && list[i].program == id {
 					f = logFrame{which: i, nth: calls[i]}
 					calls[i]++
 					break
