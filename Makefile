@@ -31,7 +31,7 @@ build: ## Build bin/swapcast, a static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/swapcast ./cmd/swapcast
 
 .PHONY: test
-test: test-deps docs-lint ## Install what the tests need, then run all of them: vet, race and leak checks, browser, npm client, k6
+test: test-deps docs-lint k6 ## Install what the tests need, then run all of them: vet, race and leak checks, browser, npm client, k6
 	$(GO) vet ./...
 	$(GO) test -race -timeout 15m ./...
 
@@ -52,6 +52,10 @@ fmt: ## Format the Go files with gofumpt and goimports
 .PHONY: docs-lint
 docs-lint: test-deps ## Lint the OpenAPI and AsyncAPI documents
 	@scripts/docslint/lint.sh
+
+.PHONY: k6
+k6: test-deps ## Run the old k6 script unchanged against a server of its own
+	@scripts/k6-test.sh loadtest/k6/old_style.js
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each

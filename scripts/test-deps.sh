@@ -55,8 +55,8 @@ if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); proce
 	exit 1
 fi
 
-# Every folder with a lock file gets exactly what the lock file says. Install
-# scripts are off: nothing here needs them.
+# Every folder with a lock file gets exactly what the lock file says, but for
+# loadtest, which no test runs. Install scripts are off: nothing needs them.
 while IFS= read -r lock; do
 	dir=$(dirname "$lock")
 	sum=$(sha256sum "$lock" | cut -d' ' -f1)
@@ -68,7 +68,7 @@ while IFS= read -r lock; do
 	echo "test-deps: installing the npm packages of $dir"
 	(cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error </dev/null)
 	mkdir -p "$dir/node_modules" && echo "$sum" >"$stamp"
-done < <(find . \( -name node_modules -o -name .git -o -name .tools -o -name .cache \) -prune -o -name package-lock.json -print | sort)
+done < <(find . \( -name node_modules -o -name .git -o -name .tools -o -name loadtest \) -prune -o -name package-lock.json -print | sort)
 
 # --- k6 ---------------------------------------------------------------------
 
