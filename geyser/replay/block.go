@@ -68,8 +68,9 @@ func (b *blockParts) collect(u *update) *update {
 	b.assembled = true
 	f := &blockFacts{
 		meta: meta, created: u.created,
-		txs: slices.Clone(b.txs), entries: b.entries, accounts: b.accounts,
+		txs: b.txs, entries: b.entries, accounts: b.accounts,
 	}
+	b.txs, b.entries, b.accounts = nil, nil, nil
 	slices.SortStableFunc(f.txs, func(x, y *update) int { return compare(x.tx.index, y.tx.index) })
 	return &update{kind: kindBlock, slot: u.slot, block: f, created: u.created}
 }

@@ -212,7 +212,9 @@ func (s *store) waitGone(ctx context.Context, patience time.Duration) error {
 func (s *store) partsOf(slot uint64) (has [kinds]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rec := s.slots[slot]; rec != nil {
+	if rec := s.slots[slot]; rec != nil && rec.assembled {
+		has = [kinds]bool{kindTx: true, kindAccount: true, kindEntry: true, kindBlockMeta: true}
+	} else if rec != nil {
 		has[kindTx] = len(rec.txs) > 0
 		has[kindAccount] = len(rec.accounts) > 0
 		has[kindEntry] = len(rec.entries) > 0

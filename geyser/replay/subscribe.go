@@ -21,6 +21,9 @@ func (s *Server) Subscribe(stream pb.Geyser_SubscribeServer) error {
 	if err := s.authorize(ctx); err != nil {
 		return err
 	}
+	if len(metadata.ValueFromIncomingContext(ctx, "x-request-snapshot")) > 0 {
+		return errSnapshot
+	}
 	s.compress(ctx)
 	sub := newSubscriber()
 	id, err := s.enter(sub)

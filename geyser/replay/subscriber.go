@@ -18,6 +18,7 @@ var (
 	errToken         = status.Error(codes.Unauthenticated, "No valid auth token")
 	errNoReplay      = status.Error(codes.Internal, "from_slot is not supported")
 	errReplayFailed  = status.Error(codes.Internal, "failed to get replay response")
+	errSnapshot      = status.Error(codes.Unimplemented, "x-request-snapshot is not supported by this server")
 	errTooManyPings  = status.Error(codes.ResourceExhausted, "too many pings are waiting for their answer")
 )
 
