@@ -43,6 +43,8 @@ type commandLine struct {
 
 	Serve       serveCmd       `cmd:"" help:"Serve prices and trades over WebSocket and HTTP, with a page. Without flags it follows the built-in, simulated market."`
 	Geyser      geyserCmd      `cmd:"" help:"Be a Yellowstone gRPC server that plays a capture, a folder of transactions, a block or the built-in market."`
+	Record      recordCmd      `cmd:"" help:"Write a live Yellowstone stream to a capture file."`
+	Parse       parseCmd       `cmd:"" help:"Print the swaps and balance changes of transactions, one JSON object a line."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is alive or ready; exit 0 if so. Made for container health checks."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -8,29 +8,29 @@ import (
 
 // serveCmd is `swapcast serve`.
 type serveCmd struct {
-	Source            []string      `help:"Where the chain comes from: market: (built-in and simulated; market:?seed=1&tps=500), replay:PATH (a capture, a JSON file or a folder; ?speed=1, 0 is as fast as it is read; &loop=true), grpc://host:port (Yellowstone, plain) or grpcs://host[:port] (Yellowstone, TLS)." default:"market:" sep:"none" placeholder:"URL" group:"Source"`
+	Source            []string      `help:"Where the chain comes from: market: (built-in and simulated; market:?seed=1&tps=500), replay:PATH (a capture, a JSON file or a folder; ?speed=1, 0 is as fast as it is read; &loop=true), grpc://host:port (Yellowstone, plain) or grpcs://host[:port] (Yellowstone, TLS)." default:"market:" sep:"none" group:"Source"`
 	GeyserToken       string        `help:"Token sent as x-token to a grpc:// or grpcs:// source." placeholder:"TOKEN" group:"Source"`
 	GeyserCompression string        `help:"Compression asked of a grpc:// or grpcs:// source: none, gzip or zstd." enum:"none,gzip,zstd" default:"none" group:"Source"`
 	StaleAfter        time.Duration `help:"A source that is silent for this long is reconnected, and /readyz says not ready." default:"15s" group:"Source"`
-	PipelineQueue     int           `help:"Decoded updates that may wait for the parser; when they do, the source is held back." default:"8192" placeholder:"N" group:"Source"`
+	PipelineQueue     int           `help:"Decoded updates that may wait for the parser; when they do, the source is held back." default:"8192" group:"Source"`
 
-	Listen         string        `help:"Address of the page, the WebSocket and the HTTP API. Port 0 takes a free one." default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Listeners"`
-	AdminListen    string        `help:"Address of metrics, profiles and administration; empty switches it off. Keep it on loopback or behind a wall." default:"127.0.0.1:9090" placeholder:"HOST:PORT" group:"Listeners"`
+	Listen         string        `help:"Address of the page, the WebSocket and the HTTP API. Port 0 takes a free one." default:"127.0.0.1:8080" group:"Listeners"`
+	AdminListen    string        `help:"Address of metrics, profiles and administration; empty switches it off. Keep it on loopback or behind a wall." default:"127.0.0.1:9090" group:"Listeners"`
 	AdminToken     string        `help:"Bearer token that writes on the admin listener need; without it they are refused." placeholder:"TOKEN" group:"Listeners"`
 	DrainTimeout   time.Duration `help:"How long clients may take to leave when the server is told to stop." default:"10s" group:"Listeners"`
 	TrustedProxies []string      `help:"Networks whose X-Forwarded-For is believed when connections are counted by address." placeholder:"CIDR" group:"Listeners"`
 
 	AllowedOrigins           []string `help:"Web origins whose pages may use the WebSocket, and the HTTP API once this is set: https://app.example.org, *.example.org, or * for all. The server's own page always may." placeholder:"ORIGIN" group:"Clients"`
 	APIKeysFile              string   `name:"api-keys-file" help:"File with hashed API keys, one 'name sha256hex' a line; SIGHUP reads it again. Without it no key is needed." placeholder:"FILE" group:"Clients"`
-	MaxConnections           int      `help:"WebSocket connections in all." default:"19000" placeholder:"N" group:"Clients"`
-	MaxConnectionsPerAddress int      `help:"WebSocket connections of one address; 0: 1000, and none for loopback." default:"0" placeholder:"N" group:"Clients"`
-	MaxSubscriptions         int      `help:"Subscriptions of one connection." default:"1024" placeholder:"N" group:"Clients"`
-	MaxMessageBytes          int      `help:"Largest message from a client, in bytes." default:"65536" placeholder:"N" group:"Clients"`
-	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" placeholder:"N" group:"Clients"`
+	MaxConnections           int      `help:"WebSocket connections in all." default:"19000" group:"Clients"`
+	MaxConnectionsPerAddress int      `help:"WebSocket connections of one address; 0: 1000, and none for loopback." default:"0" group:"Clients"`
+	MaxSubscriptions         int      `help:"Subscriptions of one connection." default:"1024" group:"Clients"`
+	MaxMessageBytes          int      `help:"Largest message from a client, in bytes." default:"65536" group:"Clients"`
+	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
 
-	MaxMints      int `help:"Mints that are followed; the least recently traded is forgotten beyond that." default:"50000" placeholder:"N" group:"Memory"`
-	MaxPools      int `help:"Pools that are followed." default:"100000" placeholder:"N" group:"Memory"`
-	TradesPerMint int `help:"Last trades kept for each mint." default:"200" placeholder:"N" group:"Memory"`
+	MaxMints      int `help:"Mints that are followed; the least recently traded is forgotten beyond that." default:"50000" group:"Memory"`
+	MaxPools      int `help:"Pools that are followed." default:"100000" group:"Memory"`
+	TradesPerMint int `help:"Last trades kept for each mint." default:"200" group:"Memory"`
 }
 
 // Run serves until ctx ends, then drains.
