@@ -66,7 +66,7 @@ func (m *Market) launch() {
 		},
 		m:       m,
 		name:    first + " " + second,
-		creator: w, creatorVault: m.newAcct(890_880),
+		creator: w, creatorVault: m.newAcct(0),
 		mayhem: m.newAcct(0), mayhemTokens: m.newAcct(0),
 		id: m.newAcct(0), id2: m.newAcct(0),
 		virtualSOL: curveVirtualSOL, virtualToken: curveVirtualToken, realToken: curveRealToken,

@@ -13,7 +13,8 @@ package sim
 //	  10 event authority, 11 program, 12 global volume, 13 user volume,
 //	  14 fee config, 15 fee program, 16 curve v2, 17 buyback recipient
 //	inner: [create the user's volume account, once], fee program GetFees,
-//	  TransferChecked curve -> user, then System transfers user -> creator vault,
+//	  TransferChecked curve -> user, then System transfers user -> creator vault
+//	  (before its first fee the vault's rent as well),
 //	  curve, buyback recipient, fee recipient; TradeEvent by self-CPI.
 //	sell 33e685a4017f83ad, 24 bytes: amount u64 | min_sol_output u64
 //	accounts, 16: 0 to 7 as above, 8 creator vault, 9 token program, 10, 11 as
@@ -41,6 +42,7 @@ const (
 	curveCreatorBps   = 30
 	curveBuybackBps   = 5000
 	curveRent         = 1_691_280
+	vaultRent         = 890_880
 )
 
 // bondingCurve is one launched token while Pump.fun still sells it.
@@ -133,6 +135,9 @@ func (c *bondingCurve) buy(b *builder, w *wallet, amount, maxCost uint64) fill {
 	}
 	c.getFees(b, 2, sol)
 	b.transferChecked(c.tokens, ata, c.id, amount, 2)
+	if c.creatorVault.lamports == 0 {
+		b.systemTransfer(w.acct, c.creatorVault, vaultRent, 2)
+	}
 	b.systemTransfer(w.acct, c.creatorVault, creatorFee, 2)
 	b.systemTransfer(w.acct, c.id, sol, 2)
 	b.systemTransfer(w.acct, s.pumpBuyback, buyback, 2)

@@ -31,7 +31,7 @@ type Options struct {
 	// Launches is how many tokens a simulated minute launch on Pump.fun; 0 means
 	// 6, negative none.
 	Launches float64
-	// Volatility multiplies every token's volatility; 0 means 1.
+	// Volatility multiplies every token's volatility, up to 50; 0 means 1.
 	Volatility float64
 	// Truth keeps the ground truth in memory for Market.Truth. It grows
 	// without bound: for tests only.
@@ -71,7 +71,7 @@ func (o *Options) setDefaults() error {
 	if o.Volatility == 0 {
 		o.Volatility = 1
 	}
-	if o.Volatility < 0 {
+	if o.Volatility < 0 || o.Volatility > 50 {
 		return fmt.Errorf("volatility %v: %w", o.Volatility, ErrOptions)
 	}
 	return nil

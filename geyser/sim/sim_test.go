@@ -222,7 +222,7 @@ func (l *ledger) indexes(sig string, n int, msg *pb.Message, meta *pb.Transactio
 }
 
 func TestConservation(t *testing.T) {
-	n := 60_000
+	n := 30_000
 	if testing.Short() {
 		n = 6000
 	}

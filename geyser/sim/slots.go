@@ -158,6 +158,7 @@ const midBound = 3
 func (m *Market) stepMids() {
 	const year = 365 * 24 * time.Hour
 	root := math.Sqrt(float64(m.opt.Slot)/float64(year)) * m.opt.Volatility
+	pull := min(root*root*2000, 0.5) // how fast what has a fair value returns to it
 	solMove := tokenSpecs[tokSOL].vol * root * m.rng.norm()
 	for i := range tokenSpecs {
 		s := &tokenSpecs[i]
@@ -166,11 +167,11 @@ func (m *Market) stepMids() {
 			m.mids[i] = m.reflect(i, m.mids[i]*math.Exp(solMove))
 		case s.fairSOL > 0:
 			// Staked SOL drifts around what it is worth, and comes back.
-			m.lst[i] += float64(s.vol*root*m.rng.norm()) - float64((m.lst[i]-1)*root*root*2000)
+			m.lst[i] += float64(s.vol*root*m.rng.norm()) - float64((m.lst[i]-1)*pull)
 			m.mids[i] = m.mids[tokSOL] * s.fairSOL * m.lst[i]
 		case s.vol > 0 && s.vol < 0.05:
 			// A dollar stays near a dollar.
-			m.mids[i] += float64(s.vol*root*m.rng.norm()) - float64((m.mids[i]-m.mid0[i])*root*root*2000)
+			m.mids[i] += float64(s.vol*root*m.rng.norm()) - float64((m.mids[i]-m.mid0[i])*pull)
 		case s.vol > 0:
 			move := float64(s.vol*root*m.rng.norm()) + float64(s.beta*solMove)
 			m.mids[i] = m.reflect(i, m.mids[i]*math.Exp(move))
