@@ -34,11 +34,15 @@ type clientOptions struct {
 	each     int
 	loops    int
 	pid      int
+	// published asks the server how many updates it has published; nil where
+	// it cannot be asked.
+	published func() (uint64, error)
 }
 
 // result is what one window brought.
 type result struct {
 	Delivered uint64  `json:"delivered"`
+	Offered   float64 `json:"offeredPerSecond"` // what the publisher really published, times followers
 	PerSecond float64 `json:"perSecond"`
 	MicrosPer float64 `json:"serverMicrosPerMessage"`
 	Cores     float64 `json:"serverCores"`
@@ -322,32 +326,45 @@ func (l *loop) drop(fd int32) {
 	_ = unix.Close(int(fd))
 }
 
+// reading is what is read off the server at both ends of a window.
+type reading struct {
+	at        time.Time
+	cpu       time.Duration
+	published uint64
+}
+
+func (c *client) readServer() (r reading, err error) {
+	if c.opts.published != nil {
+		if r.published, err = c.opts.published(); err != nil {
+			return r, err
+		}
+	}
+	if c.opts.pid > 0 {
+		if r.cpu, err = cpuTime(c.opts.pid); err != nil {
+			return r, err
+		}
+	}
+	r.at = time.Now()
+	return r, nil
+}
+
 // measure waits for the steady state, then counts for a window.
 func (c *client) measure(ctx context.Context, warm, window time.Duration) (result, error) {
 	if err := sleep(ctx, warm); err != nil {
 		return result{}, err
 	}
-	var cpu time.Duration
-	if c.opts.pid > 0 {
-		v, err := cpuTime(c.opts.pid)
-		if err != nil {
-			return result{}, err
-		}
-		cpu = v
+	from, err := c.readServer()
+	if err != nil {
+		return result{}, err
 	}
-	start := time.Now()
 	c.record.Store(true)
 	if err := sleep(ctx, window); err != nil {
 		return result{}, err
 	}
 	c.record.Store(false)
-	took := time.Since(start)
-	if c.opts.pid > 0 {
-		v, err := cpuTime(c.opts.pid)
-		if err != nil {
-			return result{}, err
-		}
-		cpu = v - cpu
+	to, err := c.readServer()
+	if err != nil {
+		return result{}, err
 	}
 	var h hist
 	var size uint64
@@ -358,9 +375,12 @@ func (c *client) measure(ctx context.Context, warm, window time.Duration) (resul
 		l.times, l.bytes = hist{}, 0
 		l.mu.Unlock()
 	}
+	took, cpu := to.at.Sub(from.at).Seconds(), to.cpu-from.cpu
+	followers := float64(c.opts.conns*min(c.opts.each, c.opts.tokens)) / float64(c.opts.tokens)
 	r := result{
-		Delivered: h.n, PerSecond: float64(h.n) / took.Seconds(), Cores: cpu.Seconds() / took.Seconds(),
-		P50ms: h.quantile(0.5) / 1e6, P99ms: h.quantile(0.99) / 1e6, Closed: c.closed.Load(),
+		Delivered: h.n, PerSecond: float64(h.n) / took, Cores: cpu.Seconds() / took,
+		Offered: float64(to.published-from.published) * followers / took,
+		P50ms:   h.quantile(0.5) / 1e6, P99ms: h.quantile(0.99) / 1e6, Closed: c.closed.Load(),
 	}
 	if h.n > 0 {
 		r.MicrosPer = float64(cpu.Microseconds()) / float64(h.n)

@@ -91,7 +91,7 @@ func TestTable(t *testing.T) {
 		{Scenario: "idle", Server: "gws", IdleKB: 9.5},
 	}
 	got := markdown(list, scenarios(true), o)
-	for _, want := range []string{"| gws | 2.00 | 20 |", "| nats | failed: gone |", "| gws | 9.5 |", "measures nothing"} {
+	for _, want := range []string{"| gws | 2.00 | 0 | 20 |", "| nats | failed: gone |", "| gws | 9.5 |", "measures nothing"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}

@@ -7,7 +7,7 @@
 // the yardsticks is a dependency of swapcast. Linux only.
 //
 //	compare run [-quick] [-servers a,b] [-repeat 3] [-out table.md]
-//	compare server NAME      a server alone; obeys "start N", "stop", "gc" on stdin
+//	compare server NAME      a server alone; obeys "start N", "stop", "count", "gc" on stdin
 //	compare client -addr HOST:PORT ...
 //	compare list
 package main

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -150,8 +151,8 @@ func (o *runOptions) all(ctx context.Context, servers, wanted []string) ([]measu
 					}
 					m.Error = err.Error()
 				}
-				fmt.Fprintf(o.log, "%s %s %d: %.0f msg/s, %.2f us, %.2f cores, p50 %.1f ms, p99 %.1f ms, %.0f bytes, closed %d, idle %.1f KB %s\n",
-					m.Scenario, m.Server, m.Run, m.PerSecond, m.MicrosPer, m.Cores, m.P50ms, m.P99ms, m.BytesPer, m.Closed, m.IdleKB, m.Error)
+				fmt.Fprintf(o.log, "%s %s %d: %.0f of %.0f msg/s, %.2f us, %.2f cores, p50 %.1f ms, p99 %.1f ms, %.0f bytes, closed %d, idle %.1f KB %s\n",
+					m.Scenario, m.Server, m.Run, m.PerSecond, m.Offered, m.MicrosPer, m.Cores, m.P50ms, m.P99ms, m.BytesPer, m.Closed, m.IdleKB, m.Error)
 				list = append(list, m)
 			}
 		}
@@ -185,7 +186,7 @@ func (o *runOptions) one(ctx context.Context, s scenario, m *measurement) error 
 	}
 	c, err := dial(ctx, clientOptions{
 		addr: child.addr, protocol: t.protocol, query: t.query, conns: s.conns, tokens: s.tokens, each: s.each,
-		loops: o.loops, pid: child.pid,
+		loops: o.loops, pid: child.pid, published: child.published,
 	})
 	if err != nil {
 		return err
@@ -278,14 +279,30 @@ func (o *runOptions) spawn(ctx context.Context, t target, tokens int) (*child, e
 }
 
 func (c *child) command(line string) error {
+	answer, err := c.ask(line)
+	if err == nil && answer != "ok" {
+		err = fmt.Errorf("tell the server %q: it said %q", line, answer)
+	}
+	return err
+}
+
+func (c *child) ask(line string) (string, error) {
 	if _, err := fmt.Fprintln(c.in, line); err != nil {
-		return fmt.Errorf("tell the server %q: %w", line, err)
+		return "", fmt.Errorf("tell the server %q: %w", line, err)
 	}
 	answer, err := c.out.ReadString('\n')
-	if err != nil || answer != "ok\n" {
-		return fmt.Errorf("tell the server %q: it said %q: %w", line, answer, err)
+	if err != nil {
+		return "", fmt.Errorf("tell the server %q: %w", line, err)
 	}
-	return nil
+	return strings.TrimSpace(answer), nil
+}
+
+func (c *child) published() (uint64, error) {
+	answer, err := c.ask("count")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(strings.TrimPrefix(answer, "ok "), 10, 64)
 }
 
 // end closes the server's stdin, which ends it, and kills it if that takes

@@ -91,6 +91,7 @@ type publisher struct {
 	tokens  int
 	publish func(int, *swapcast.Price)
 	rate    atomic.Uint64 // updates a second
+	count   atomic.Uint64 // updates published
 }
 
 // maxArrears is how many updates may be made up for after a stall; beyond that
@@ -118,12 +119,13 @@ func (p *publisher) run(ctx context.Context) {
 				LiquidityUSD: 81234567.1, DEX: "raydium-clmm", Slot: 371234567, BlockTime: time.Now().UnixNano(),
 			})
 			token = (token + 1) % p.tokens
+			p.count.Add(1)
 		}
 	}
 }
 
 // runServer serves until stdin or ctx ends. It prints "listening ADDR", then
-// "ok" for each command.
+// "ok" for each command, with the updates published so far for "count".
 func runServer(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
 	tokens := fs.Int("tokens", 100, "tokens that exist")
@@ -168,6 +170,9 @@ func runServer(ctx context.Context, args []string, in io.Reader, out io.Writer) 
 			p.rate.Store(n)
 		case len(f) == 1 && f[0] == "stop":
 			p.rate.Store(0)
+		case len(f) == 1 && f[0] == "count":
+			fmt.Fprintf(out, "ok %d\n", p.count.Load())
+			continue
 		case len(f) == 1 && f[0] == "gc":
 			runtime.GC()
 			debug.FreeOSMemory()

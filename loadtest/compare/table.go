@@ -44,7 +44,7 @@ func markdown(list []measurement, all []scenario, o runOptions) string {
 		if s.offered == 0 {
 			b.WriteString("| server | KB a connection |\n|---|---|\n")
 		} else {
-			b.WriteString("| server | us | delivered/s | cores | p50 ms | p99 ms | closed |\n|---|---|---|---|---|---|---|\n")
+			b.WriteString("| server | us | offered/s | delivered/s | cores | p50 ms | p99 ms | closed |\n|---|---|---|---|---|---|---|---|\n")
 		}
 		for _, r := range rows {
 			b.WriteString(r)
@@ -73,8 +73,9 @@ func rowsOf(list []measurement, s scenario) []string {
 			rows = append(rows, fmt.Sprintf("| %s | %.1f |\n", name, get(func(m measurement) float64 { return m.IdleKB })))
 			continue
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %.2f | %.0f | %.2f | %.1f | %.1f | %.0f |\n", name,
+		rows = append(rows, fmt.Sprintf("| %s | %.2f | %.0f | %.0f | %.2f | %.1f | %.1f | %.0f |\n", name,
 			get(func(m measurement) float64 { return m.MicrosPer }),
+			get(func(m measurement) float64 { return m.Offered }),
 			get(func(m measurement) float64 { return m.PerSecond }),
 			get(func(m measurement) float64 { return m.Cores }),
 			get(func(m measurement) float64 { return m.P50ms }),

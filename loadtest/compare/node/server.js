@@ -1,6 +1,7 @@
 // The Node.js yardstick: one WebSocketServer of the ws library, each update
 // encoded once and sent to every follower of its token. It speaks the same
-// commands on stdin as the Go servers: "start N", "stop", "gc".
+// commands on stdin as the Go servers: "start N", "stop",
+// "count", "gc".
 'use strict';
 const { WebSocketServer } = require('ws');
 const readline = require('readline');
@@ -53,6 +54,7 @@ lines.on('line', (line) => {
   const [command, n] = line.split(' ');
   if (command === 'start') rate = Number(n);
   else if (command === 'stop') rate = 0;
+  else if (command === 'count') { console.log(`ok ${seq}`); return; }
   else if (command === 'gc') global.gc && global.gc();
   console.log('ok');
 });
