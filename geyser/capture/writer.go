@@ -86,7 +86,9 @@ func (w *Writer) Flush() error {
 // Close writes the end mark and the checksum. It does not close the
 // underlying writer. A Writer that failed, or was closed, stays so.
 func (w *Writer) Close() error {
-	if w.err == nil {
+	// The messages leave in a block of their own, so that a file that lost its
+	// last bytes has lost none of them.
+	if w.Flush() == nil {
 		w.err = w.put([]byte{0})
 	}
 	if w.err != nil {
