@@ -326,17 +326,22 @@ func (c *call) pumpPaid(a pumpAccounts, e *pumpTradeEvent) (sum uint64, why reas
 	return max(sum, e.sol), ""
 }
 
-// pumpOldFee is the fee of the time when events did not state it: 1%.
-const pumpOldFee = 100
-
 // pumpGot is what a seller received: the curve's part less the fees. Events of
-// before fees were stated leave them to the rate of that time, 1%, rounded down
-// as the buys of that time show.
+// before fees were stated leave them to the rate of that time, 1%, which was
+// rounded down at first and up later: what the fee's recipient gained tells,
+// where nothing else moved its lamports.
 func (c *call) pumpGot(e *pumpTradeEvent) uint64 {
 	fees := e.fees()
 	if !e.feesKnown {
-		fees = e.sol / 10_000 * pumpOldFee
-		fees += e.sol % 10_000 * pumpOldFee / 10_000
+		fees = e.sol / 100
+		if at := int(c.account(pumpFeeAccount)); at < len(c.tx.PreBalances) && at < len(c.tx.PostBalances) &&
+			c.tx.PostBalances[at]-c.tx.PreBalances[at] == fees+1 && e.sol%100 != 0 {
+			fees++
+		}
 	}
 	return e.sol - min(fees, e.sol)
 }
+
+// pumpFeeAccount is the fee recipient's place in the first form; the second came
+// with events that state fees.
+const pumpFeeAccount = 1
