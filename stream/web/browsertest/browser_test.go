@@ -40,6 +40,45 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
+// shared is the one browser of all tests: starting it takes seconds.
+var shared struct {
+	once sync.Once
+	ctx  context.Context
+	stop []context.CancelFunc
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, stop := range shared.stop {
+		stop()
+	}
+	os.Exit(code)
+}
+
+// browser returns the context of the running browser.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := chromium(t)
+	shared.once.Do(func() {
+		options := append(chromedp.DefaultExecAllocatorOptions[:],
+			chromedp.ExecPath(path),
+			chromedp.NoSandbox, // tests run as root in containers
+			chromedp.Flag("disable-quic", true),
+			chromedp.Flag("disable-component-update", true),
+			chromedp.Flag("force-color-profile", "srgb"),
+		)
+		ctx, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
+		ctx, closeTab := chromedp.NewContext(ctx)
+		shared.ctx, shared.stop = ctx, []context.CancelFunc{closeTab, stopBrowser}
+		shared.err = chromedp.Do(ctx) // starts it, and binds its life to this context
+	})
+	if shared.err != nil {
+		t.Fatalf("start %s: %v", path, shared.err)
+	}
+	return shared.ctx
+}
+
 // tab is one page in a browser profile of its own.
 type tab struct {
 	t   *testing.T
@@ -56,22 +95,13 @@ type look struct {
 	phone         bool
 }
 
-// open loads the site in a new browser. Whatever the console complains of fails
+// open loads the site in a profile of its own. Whatever the console complains of fails
 // the test when it ends.
 func open(t *testing.T, s *site, l look) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium(t)),
-		chromedp.NoSandbox, // tests run as root in containers
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("force-color-profile", "srgb"),
-		chromedp.WindowSize(int(l.width), int(l.height)),
-	)
-	ctx, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, closeTab := chromedp.NewContext(ctx)
+	ctx, closeTab := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
 	p := &tab{t: t, ctx: ctx}
-	p.do("start the browser")
+	p.do("open a tab")
 	console := chromedp.Console(ctx)
 	heard := make(chan struct{})
 	go func() {
@@ -89,7 +119,6 @@ func open(t *testing.T, s *site, l look) *tab {
 	}()
 	t.Cleanup(func() {
 		closeTab()
-		stopBrowser()
 		<-heard
 		if list := p.complaints(); len(list) > 0 {
 			t.Errorf("the console says:\n%s", strings.Join(list, "\n"))
@@ -144,7 +173,7 @@ func (p *tab) forgive(containing string) {
 // do runs steps within patience.
 func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	if len(steps) == 0 { // the first call binds the browser's life to its context
+	if len(steps) == 0 { // the first call binds the tab's life to its context
 		if err := chromedp.Do(p.ctx); err != nil {
 			p.t.Fatalf("%s: %v", what, err)
 		}

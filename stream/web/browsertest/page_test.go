@@ -193,13 +193,15 @@ func TestPhone(t *testing.T) {
 		return fmt.Sprintf(`getComputedStyle(document.querySelector('#%s')).visibility === 'visible'`, id)
 	}
 	p.until("the list alone", shown("watch-panel")+` && !(`+shown("chart-panel")+`) && !(`+shown("tape-panel")+`)`)
-	p.do("tap a token", chromedp.Evaluate[chromedp.Void](row("WIF")+`.querySelector('.row-select').click()`))
+	p.do("open a token", chromedp.Evaluate[chromedp.Void](row("WIF")+`.querySelector('.row-select').click()`))
 	p.until("its chart", shown("chart-panel")+` && document.querySelector('#token-symbol').textContent === 'WIF'`)
 	p.do("tap Trades", chromedp.Click(chromedp.CSS(".tabs button[data-panel=tape]")))
 	p.until("its trades", shown("tape-panel")+` && !(`+shown("chart-panel")+`) && document.querySelectorAll('#trades tr').length > 5`)
 	if over := eval[int](p, `document.documentElement.scrollWidth - 390`); over > 0 {
 		t.Errorf("the page is %d px wider than the phone", over)
 	}
+	p.do("go back to its chart", chromedp.Click(chromedp.CSS(".tabs button[data-panel=chart]")), chromedp.Click(chromedp.CSS("#token-remove")))
+	p.until("the list without it", shown("watch-panel")+` && !`+row("WIF"))
 	small := eval[string](p, `[...document.querySelectorAll('.tabs button, #theme, #search-input')].filter(e => e.getBoundingClientRect().height < 36).map(e => e.id || e.textContent).join()`)
 	if small != "" {
 		t.Errorf("too small to tap: %s", small)

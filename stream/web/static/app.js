@@ -257,7 +257,8 @@ function renamed(t) {
   $('token-title').textContent = t.name;
   $('token-mint').hidden = false;
   $('token-mint').textContent = format.short(t.mint);
-  $('token-mint').setAttribute('aria-label', `Copy the mint address of ${t.symbol || 'this token'}`);
+  $('token-remove').setAttribute('aria-label', `Remove ${t.symbol || format.short(t.mint)} from the list`);
+  $('token-mint').setAttribute('aria-label', `${format.short(t.mint)}, copy the whole mint address`);
 }
 
 function facts(t) {
@@ -397,6 +398,10 @@ $('token-mint').addEventListener('click', async () => {
     $('token-mint').textContent = selected; // to be copied by hand
   }
   setTimeout(() => renamed(token(selected)), 1500);
+});
+$('token-remove').addEventListener('click', () => {
+  panel('watch');
+  remove(selected);
 });
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input[type="text"]')) return;

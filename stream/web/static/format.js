@@ -57,12 +57,13 @@ export function compact(value) {
   return scaled.toLocaleString('en-US', { minimumFractionDigits: 0, maximumFractionDigits: decimals }) + name;
 }
 
-/** US dollars, compact. */
+/** US dollars: cents below a thousand, a unit above a hundred thousand. */
 export function usd(value) {
   if (!Number.isFinite(value)) return '–';
   if (value > 0 && value < 0.01) return '<$0.01';
-  const abs = Math.abs(value);
-  return abs >= 10_000 ? `$${compact(value)}` : `$${value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  if (value >= 99_999.5) return `$${compact(value)}`;
+  const decimals = value >= 999.995 ? 0 : 2;
+  return `$${value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })}`;
 }
 
 /** A change between two prices, in percent with its sign. */

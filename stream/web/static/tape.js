@@ -1,5 +1,5 @@
 // The trade tape of the selected token: newest on top, held still while the
-// pointer rests on it.
+// pointer or the keyboard rests on it.
 
 import * as format from './format.js';
 
@@ -36,9 +36,11 @@ export class Tape {
       this.#held = held;
       this.#draw();
     };
-    panel.addEventListener('pointerenter', (event) => event.pointerType === 'mouse' && hold(true)());
-    panel.addEventListener('pointerleave', hold(false));
-    panel.addEventListener('focus', hold(true));
+    if (matchMedia('(hover: hover)').matches) {
+      panel.addEventListener('pointerenter', hold(true));
+      panel.addEventListener('pointerleave', hold(false));
+    }
+    panel.addEventListener('focus', () => panel.matches(':focus-visible') && hold(true)());
     panel.addEventListener('blur', hold(false));
   }
 
