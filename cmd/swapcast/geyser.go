@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -42,15 +43,9 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 		return err
 	}
 	o := c.options(src, env.Log)
-	if o.Loop && o.Reopen == nil {
-		return usagef("--loop: %s cannot be played twice", c.Source)
-	}
-	server, err := replay.New(o)
+	server, listener, err := c.prepare(ctx, o)
 	if err != nil {
-		return err
-	}
-	listener, err := listenOn(ctx, "--listen", c.Listen)
-	if err != nil {
+		src.close()
 		return err
 	}
 	defer listener.Close()
@@ -78,6 +73,19 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 		return fmt.Errorf("source %s: %w", c.Source, err)
 	}
 	return nil
+}
+
+// prepare makes the server and takes its port.
+func (c *geyserCmd) prepare(ctx context.Context, o replay.Options) (*replay.Server, net.Listener, error) {
+	if o.Loop && o.Reopen == nil {
+		return nil, nil, usagef("--loop: %s cannot be played twice", c.Source)
+	}
+	server, err := replay.New(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := listenOn(ctx, "--listen", c.Listen)
+	return server, listener, err
 }
 
 // check refuses values that flags' types let pass.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"net/url"
@@ -32,6 +33,14 @@ type playSource struct {
 	Feed swapcast.Feed
 	// Describe is for people: what is played, and how much of it.
 	Describe string
+}
+
+// close closes a source that is not going to be played; a replay.Server closes
+// the one that it plays.
+func (s *playSource) close() {
+	if c, ok := s.Source.(io.Closer); ok {
+		_ = c.Close() // it was only read from
+	}
 }
 
 // sourceForms is the end of every message about a source that was not
@@ -109,6 +118,9 @@ func openReplay(src *playSource, path string, p *sourceParams) error {
 	if err := p.done(path != "", "speed", "loop"); err != nil {
 		return err
 	}
+	if path == "-" && src.Loop {
+		return usagef("source %q: standard input cannot be played twice", p.raw)
+	}
 	open := func() (replay.Source, error) { return capture.Open(path) }
 	var err error
 	if src.Source, err = open(); err != nil {
@@ -118,8 +130,6 @@ func openReplay(src *playSource, path string, p *sourceParams) error {
 	src.Describe = "a recording: " + describePath(path)
 	if path != "-" {
 		src.Reopen = open
-	} else if src.Loop {
-		return usagef("source %q: standard input cannot be played twice", p.raw)
 	}
 	return nil
 }
