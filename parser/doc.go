@@ -11,6 +11,10 @@
 // updates and pool creation are no swaps. A failed transaction and a vote hold
 // none.
 //
+// An instruction may hold several swaps (Whirlpool's two hops, Raydium CLMM's
+// router): they share its Path and are told apart by Index, which numbers all
+// swaps of the transaction in order.
+//
 // An instruction that should be a swap and cannot be read as one is Unparsed
 // with a stable reason, never silence and never a price. So is an instruction
 // of a known DEX that this package does not know and that moved two accounts
