@@ -43,8 +43,10 @@ func benchTx(rng *rand.Rand, slot, index uint64) *pb.SubscribeUpdate {
 	}
 	meta.InnerInstructions = []*pb.InnerInstructions{inner}
 	for i := range uint32(6) {
-		b := &pb.TokenBalance{AccountIndex: i, Mint: solana.PublicKey(raw(32)).String(), Owner: solana.PublicKey(raw(32)).String(),
-			ProgramId: solana.TokenProgramID.String(), UiTokenAmount: &pb.UiTokenAmount{Amount: "123456789012", Decimals: 6, UiAmount: 123456.789012, UiAmountString: "123456.789012"}}
+		b := &pb.TokenBalance{
+			AccountIndex: i, Mint: solana.PublicKey(raw(32)).String(), Owner: solana.PublicKey(raw(32)).String(),
+			ProgramId: solana.TokenProgramID.String(), UiTokenAmount: &pb.UiTokenAmount{Amount: "123456789012", Decimals: 6, UiAmount: 123456.789012, UiAmountString: "123456.789012"},
+		}
 		meta.PreTokenBalances, meta.PostTokenBalances = append(meta.PreTokenBalances, b), append(meta.PostTokenBalances, b)
 	}
 	for range 30 {

@@ -9,9 +9,10 @@ import (
 
 	"github.com/gagliardetto/solana-go/base58"
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
-	"github.com/swapcast/swapcast/geyser/replay"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/swapcast/swapcast/geyser/replay"
 )
 
 // play plays src to one client and returns what it got, a word an update.

@@ -10,10 +10,11 @@ import (
 
 	"github.com/gagliardetto/solana-go"
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
-	"github.com/swapcast/swapcast/geyser/replay"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/swapcast/swapcast/geyser/replay"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

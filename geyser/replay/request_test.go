@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
-	"github.com/swapcast/swapcast/geyser/replay"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -19,6 +18,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/swapcast/swapcast/geyser/replay"
 )
 
 func TestRequestsThatAreRefused(t *testing.T) {
@@ -120,7 +121,7 @@ type rawCodec struct{}
 
 func (rawCodec) Name() string                    { return "proto" }
 func (rawCodec) Marshal(v any) ([]byte, error)   { return v.([]byte), nil }
-func (rawCodec) Unmarshal(b []byte, v any) error { *(v.(*[]byte)) = b; return nil }
+func (rawCodec) Unmarshal(b []byte, v any) error { *v.(*[]byte) = b; return nil }
 
 var _ encoding.Codec = rawCodec{}
 

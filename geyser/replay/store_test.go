@@ -6,9 +6,10 @@ import (
 	"time"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
-	"github.com/swapcast/swapcast/geyser/replay"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/swapcast/swapcast/geyser/replay"
 )
 
 // heavy makes a transaction of about n bytes.

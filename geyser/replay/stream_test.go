@@ -13,11 +13,12 @@ import (
 	"time"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
-	"github.com/swapcast/swapcast/geyser/replay"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"pgregory.net/rapid"
+
+	"github.com/swapcast/swapcast/geyser/replay"
 )
 
 // gated is a Source that gives what it is told to give, when it is told.
@@ -456,7 +457,8 @@ func TestSlowSubscriberIsCutAndOthersAreNot(t *testing.T) {
 
 func TestLosslessWaitsForTheSlowest(t *testing.T) {
 	src := chain(100, 160, 20)
-	_, c := serve(t, replay.Options{Source: &list{updates: src}, WaitForClient: true, EndWithSource: true, QueueSize: 8, StoredSlots: 1,
+	_, c := serve(t, replay.Options{
+		Source: &list{updates: src}, WaitForClient: true, EndWithSource: true, QueueSize: 8, StoredSlots: 1,
 		Wrap: func(_ replay.Stream, next replay.Sink) replay.Sink {
 			n := 0
 			return &hook{Sink: next, send: func(m *replay.Message) error {
@@ -465,7 +467,8 @@ func TestLosslessWaitsForTheSlowest(t *testing.T) {
 				}
 				return next.Send(m)
 			}}
-		}})
+		},
+	})
 	got, err := all(open(t, c, everything()))
 	if err != nil || len(got) != len(src) {
 		t.Fatalf("%d updates of %d, %v", len(got), len(src), err)
