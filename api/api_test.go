@@ -328,8 +328,8 @@ func checkProblem(t *testing.T, h http.Handler, method, target string, status in
 	t.Helper()
 	response, body := do(t, h, method, target)
 	var got struct {
-		Title, Code, Detail, Param string
-		Status                     int
+		Type, Title, Code, Detail, Parameter string
+		Status                               int
 	}
 	if err := json.Unmarshal(body, &got); err != nil {
 		t.Fatalf("%s %s: %v in %q", method, target, err, body)
@@ -337,9 +337,9 @@ func checkProblem(t *testing.T, h http.Handler, method, target string, status in
 	if response.Header.Get("Content-Type") != "application/problem+json" || response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%s %s: headers %v", method, target, response.Header)
 	}
-	if response.StatusCode != status || got.Status != status || got.Code != code || got.Param != param || got.Detail == "" ||
+	if response.StatusCode != status || got.Status != status || got.Code != code || got.Parameter != param || got.Detail == "" || got.Type != "about:blank" ||
 		got.Title != http.StatusText(status) {
-		t.Errorf("%s %s: %d %+v; want %d %s param %q", method, target, response.StatusCode, got, status, code, param)
+		t.Errorf("%s %s: %d %+v; want %d %s parameter %q", method, target, response.StatusCode, got, status, code, param)
 	}
 	return response
 }
@@ -352,17 +352,17 @@ func TestProblems(t *testing.T) {
 		status      int
 		code, param string
 	}{
-		{"/v1/prices?assets=", 400, api.CodeInvalidParameter, "assets"},
-		{"/v1/prices?assets=%zz", 400, api.CodeInvalidParameter, ""},
+		{"/v1/prices?assets=", 400, api.CodeBadParameter, "assets"},
+		{"/v1/prices?assets=%zz", 400, api.CodeBadParameter, ""},
 		{"/v1/prices?assets=" + strings.Repeat(",", 100), 400, api.CodeTooManyAssets, "assets"},
 		{"/v1/trades/nope", 400, api.CodeInvalidAsset, "mint"},
-		{"/v1/trades/" + sol + "?limit=0", 400, api.CodeInvalidParameter, "limit"},
-		{"/v1/trades/" + sol + "?limit=1001", 400, api.CodeInvalidParameter, "limit"},
-		{"/v1/trades/" + sol + "?limit=-1", 400, api.CodeInvalidParameter, "limit"},
-		{"/v1/trades/" + sol + "?limit=ten", 400, api.CodeInvalidParameter, "limit"},
-		{"/v1/trades/" + sol + "?limit=99999999999999999999", 400, api.CodeInvalidParameter, "limit"},
-		{"/v1/trades/" + sol + "?limit=1&limit=2", 400, api.CodeInvalidParameter, "limit"},
-		{"/v1/trades/" + sol + "?limit=1;2", 400, api.CodeInvalidParameter, ""},
+		{"/v1/trades/" + sol + "?limit=0", 400, api.CodeBadParameter, "limit"},
+		{"/v1/trades/" + sol + "?limit=1001", 400, api.CodeBadParameter, "limit"},
+		{"/v1/trades/" + sol + "?limit=-1", 400, api.CodeBadParameter, "limit"},
+		{"/v1/trades/" + sol + "?limit=ten", 400, api.CodeBadParameter, "limit"},
+		{"/v1/trades/" + sol + "?limit=99999999999999999999", 400, api.CodeBadParameter, "limit"},
+		{"/v1/trades/" + sol + "?limit=1&limit=2", 400, api.CodeBadParameter, "limit"},
+		{"/v1/trades/" + sol + "?limit=1;2", 400, api.CodeBadParameter, ""},
 		{"/v1/tokens/" + sol[1:], 400, api.CodeInvalidAsset, "mint"},
 		{"/v1/tokens/%00%ff", 400, api.CodeInvalidAsset, "mint"},
 		{"/v1/tokens/" + unseen.String(), 404, api.CodeUnknownAsset, "mint"},

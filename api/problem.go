@@ -12,7 +12,7 @@ import (
 const (
 	CodeNotFound         = "not_found"          // 404: no such path
 	CodeMethodNotAllowed = "method_not_allowed" // 405: this path is read only
-	CodeInvalidParameter = "invalid_parameter"  // 400: "param" names it
+	CodeBadParameter     = "bad_parameter"      // 400: "parameter" names it
 	CodeInvalidAsset     = "invalid_asset"      // 400: no base58 of 32 bytes
 	CodeTooManyAssets    = "too_many_assets"    // 400: over MaxAssets in one request
 	CodeUnknownAsset     = "unknown_asset"      // 404: a mint that has not traded here
@@ -20,14 +20,15 @@ const (
 	CodeNotReady         = "not_ready"          // 503: "detail" says why
 )
 
-// problem is an error as clients see it (RFC 9457). The type member is left
-// out, which means "about:blank": Code is what tells problems apart.
+// problem is an error as clients see it (RFC 9457). Its type is always
+// "about:blank": Code is what tells problems apart.
 type problem struct {
+	Type   string `json:"type"`
 	Title  string `json:"title"` // the status in words
 	Status int    `json:"status"`
 	Code   string `json:"code"`
-	Detail string `json:"detail,omitempty"` // one sentence for a person
-	Param  string `json:"param,omitempty"`  // the parameter at fault
+	Detail string `json:"detail,omitempty"`    // one sentence for a person
+	Param  string `json:"parameter,omitempty"` // the parameter at fault
 }
 
 // statuses is the one table from code to HTTP status.
@@ -36,7 +37,7 @@ type problem struct {
 var statuses = map[string]int{
 	CodeNotFound:         http.StatusNotFound,
 	CodeMethodNotAllowed: http.StatusMethodNotAllowed,
-	CodeInvalidParameter: http.StatusBadRequest,
+	CodeBadParameter:     http.StatusBadRequest,
 	CodeInvalidAsset:     http.StatusBadRequest,
 	CodeTooManyAssets:    http.StatusBadRequest,
 	CodeUnknownAsset:     http.StatusNotFound,
@@ -47,7 +48,7 @@ var statuses = map[string]int{
 // newProblem fills in what follows from the code.
 func newProblem(code, param, detail string) *problem {
 	status := statuses[code]
-	return &problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Param: param}
+	return &problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Param: param}
 }
 
 // writeProblem answers with p.

@@ -34,7 +34,7 @@ type assetError struct {
 func readQuery(raw string) (url.Values, *problem) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, newProblem(CodeInvalidParameter, "", "the query string is malformed")
+		return nil, newProblem(CodeBadParameter, "", "the query string is malformed")
 	}
 	return values, nil
 }
@@ -50,7 +50,7 @@ func readAssets(values url.Values) (mints []solana.PublicKey, refused []assetErr
 	}
 	joined := strings.Join(lists, ",")
 	if joined == "" {
-		return nil, nil, true, newProblem(CodeInvalidParameter, "assets", "assets is empty: leave it out for the most liquid ones")
+		return nil, nil, true, newProblem(CodeBadParameter, "assets", "assets is empty: leave it out for the most liquid ones")
 	}
 	if n := strings.Count(joined, ",") + 1; n > MaxAssets {
 		return nil, nil, true, newProblem(CodeTooManyAssets, "assets", fmt.Sprintf("%d assets in one request; at most %d are served", n, MaxAssets))
@@ -77,11 +77,11 @@ func readLimit(values url.Values, most, absent int) (int, *problem) {
 		return absent, nil
 	}
 	if len(texts) > 1 {
-		return 0, newProblem(CodeInvalidParameter, "limit", "limit is given more than once")
+		return 0, newProblem(CodeBadParameter, "limit", "limit is given more than once")
 	}
 	n, err := strconv.ParseUint(texts[0], 10, 32)
 	if err != nil || n < 1 || n > uint64(most) {
-		return 0, newProblem(CodeInvalidParameter, "limit", fmt.Sprintf("limit %q is not a whole number from 1 to %d", echo(texts[0]), most))
+		return 0, newProblem(CodeBadParameter, "limit", fmt.Sprintf("limit %q is not a whole number from 1 to %d", echo(texts[0]), most))
 	}
 	return int(n), nil
 }
