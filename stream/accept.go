@@ -90,7 +90,7 @@ func (s *Server) newConn(key *apiKey, window time.Duration) *conn {
 	}
 	c := &conn{
 		srv: s, key: key, opened: s.elapsed(), window: window, phase: newPhase(window),
-		maxSub: l.Subscriptions, bucket: newBucket(&l), pings: newBucket(&l),
+		maxSub: l.Subscriptions, allowance: allowance{bucket: newBucket(&l), pings: newBucket(&l)},
 	}
 	if key != nil && key.subscriptions > 0 {
 		c.maxSub = key.subscriptions
@@ -127,6 +127,8 @@ func (s *Server) upgrade(c *conn, w http.ResponseWriter, r *http.Request) bool {
 
 // depart counts a connection out.
 func (s *Server) depart(c *conn, e end) {
+	s.opts.Logger.Debug("connection ended", "conn", c.info.ID, "remote", c.info.RemoteAddr, "test_id", c.info.TestID, "vu_id", c.info.VUID,
+		"code", int(e.code), "reason", e.reason, "sent", c.sent.Load(), "conflated", c.conflated.Load())
 	s.opts.Metrics.connected(-1)
 	s.opts.Metrics.close(e.code)
 	s.door.leave(c.door)
@@ -162,6 +164,7 @@ func (p *problem) write(w http.ResponseWriter) {
 	case http.StatusUpgradeRequired:
 		h.Set("Upgrade", "websocket")
 		h.Set("Connection", "Upgrade")
+		h.Set("Sec-WebSocket-Version", "13")
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
 	}
@@ -182,6 +185,8 @@ func (s *Server) refusal(r *http.Request) *problem {
 		return &problem{http.StatusMethodNotAllowed, codeMethod, "a WebSocket handshake is a GET", ""}
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
 		return &problem{http.StatusUpgradeRequired, codeNotWebSocket, "this address speaks WebSocket", ""}
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return &problem{http.StatusUpgradeRequired, codeNotWebSocket, "the version of the protocol is 13", ""}
 	case !s.originAllowed(r):
 		return &problem{http.StatusForbidden, codeOrigin, "pages of this origin may not connect", ""}
 	default:

@@ -27,7 +27,7 @@ func (r *rig) refused(query string, header ...string) (status int, p map[string]
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
 	ws, resp, err := websocket.Dial(ctx, r.url(query), &websocket.DialOptions{HTTPHeader: h})
 	if err == nil {
@@ -295,7 +295,7 @@ func TestSlowloris(t *testing.T) {
 	}
 	defer nc.Close()
 	fmt.Fprintf(nc, "GET /ws HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-	nc.SetReadDeadline(time.Now().Add(patience))
+	nc.SetReadDeadline(time.Now().Add(timeLimit))
 	if _, err := io.Copy(io.Discard, nc); err != nil {
 		t.Errorf("not closed: %v", err)
 	}

@@ -31,20 +31,8 @@ type conn struct {
 	batch  bool
 	maxSub int
 
-	// owned by the reader
-	bucket bucket
-	pings  bucket
-	bad    int // refused requests in a row
-
-	// owned by the shard
-	subs     map[subKey]*subscription
-	held     []*subscription // those whose price waits for the window's end
-	box      mailbox
-	dirty    bool          // in the shard's list of those with something due
-	full     bool          // the socket takes nothing; itemWritable will come
-	ending   bool          // was told to close, or has ended: nothing more is sent
-	closeBy  time.Duration // when an ending connection is cut
-	nextPing time.Duration
+	allowance // owned by the reader
+	delivery  // owned by the shard
 
 	// alive and messageBegun are in the server's time; messageBegun is 0
 	// between messages. Written by the reader, read by the shard's sweep.
@@ -53,6 +41,25 @@ type conn struct {
 	// Written by the shard, read by whoever asks.
 	sent      atomic.Uint64
 	conflated atomic.Uint64
+}
+
+// allowance is how much more a client may ask for. Owned by the reader.
+type allowance struct {
+	bucket bucket // of messages
+	pings  bucket
+	bad    int // refused requests in a row
+}
+
+// delivery is what there is to write to a client. Owned by the shard.
+type delivery struct {
+	subs     map[subKey]*subscription
+	held     []*subscription // those whose price waits for the window's end
+	box      mailbox
+	dirty    bool          // in the shard's list of those with something due
+	full     bool          // the socket takes nothing; itemWritable will come
+	ending   bool          // was told to close, or has ended: nothing more is sent
+	closeBy  time.Duration // when an ending connection is cut
+	nextPing time.Duration
 }
 
 // windowEnd is the end of the window that now is in.
@@ -75,13 +82,13 @@ func (c *conn) run() {
 	// An error means that it is closed already.
 	_ = c.ws.CloseNow()
 	c.shard.do(item{what: itemLeave, conn: c})
-	c.srv.depart(c, e)
 	if ended != nil {
 		ended(ConnEnd{
 			Code: int(e.code), Reason: e.reason, Duration: c.srv.elapsed() - c.opened,
 			Sent: c.sent.Load(), Conflated: c.conflated.Load(),
 		})
 	}
+	c.srv.depart(c, e)
 }
 
 // lingerBytes is how much of a client's message is read and forgotten after

@@ -49,7 +49,7 @@ func TestDrain(t *testing.T) {
 			}
 		})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
 	if err := r.Drain(ctx); err != nil {
 		t.Error(err)

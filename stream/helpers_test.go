@@ -19,8 +19,8 @@ import (
 	"github.com/swapcast/swapcast"
 )
 
-// patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+// timeLimit is how long a test waits for what must come.
+const timeLimit = 20 * time.Second
 
 // rig is a running server.
 type rig struct {
@@ -51,7 +51,7 @@ func newRig(t testing.TB, o Options) *rig {
 				t.Errorf("Run: %v", err)
 			}
 			ended <- nil
-		case <-time.After(patience):
+		case <-time.After(timeLimit):
 			t.Fatal("Run does not end")
 		}
 	}
@@ -79,7 +79,7 @@ func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 // await polls for what has no channel to wait on.
 func (r *rig) await(what string, ok func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeLimit)
 	for !ok() {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("waited in vain for %s", what)
@@ -105,7 +105,7 @@ func (r *rig) dial(query string, header ...string) *client {
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
 	ws, _, err := websocket.Dial(ctx, r.url(query), &websocket.DialOptions{HTTPHeader: h})
 	if err != nil {
@@ -123,7 +123,7 @@ func (c *client) send(format string, args ...any) {
 
 func (c *client) write(typ websocket.MessageType, data []byte) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
 	if err := c.Conn.Write(ctx, typ, data); err != nil {
 		c.t.Fatal(err)
@@ -171,7 +171,7 @@ func (c *client) next() message {
 
 func (c *client) read() (message, error) {
 	if len(c.more) == 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 		defer cancel()
 		typ, data, err := c.Conn.Read(ctx)
 		if err != nil {

@@ -136,7 +136,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: %v", name, l.values)
 		}
 		for _, v := range l.values {
-			if v < 0 || v > patience.Seconds() {
+			if v < 0 || v > timeLimit.Seconds() {
 				t.Errorf("%s: %v s", name, v)
 			}
 		}

@@ -53,7 +53,7 @@ func dialRaw(base, query string, receive int) (*rawClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{Timeout: patience}
+	d := net.Dialer{Timeout: timeLimit}
 	if receive > 0 {
 		d.Control = receiveBuffer(receive)
 	}
@@ -71,7 +71,7 @@ func dialRaw(base, query string, receive int) (*rawClient, error) {
 
 func (c *rawClient) handshake(host, query string) error {
 	const key = "dGhlIHNhbXBsZSBub25jZQ=="
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(timeLimit)); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(c.Conn, "GET /ws?%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n",
@@ -187,10 +187,10 @@ func (f rawFrame) closeCode() wire.CloseCode {
 	return wire.CloseCode(binary.BigEndian.Uint16(f.payload))
 }
 
-// expect reads frames until one of op, within the test's patience.
+// expect reads frames until one of op, within the time limit.
 func (c *rawClient) expect(op byte) rawFrame {
 	c.t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(timeLimit)); err != nil {
 		c.t.Fatal(err)
 	}
 	for {

@@ -247,7 +247,7 @@ func TestThousandSubscriptionsASecond(t *testing.T) {
 		}
 	}
 	acks, limited := 0, 0
-	c.SetReadDeadline(time.Now().Add(patience))
+	c.SetReadDeadline(time.Now().Add(timeLimit))
 	for {
 		f, err := c.frame()
 		if err != nil {
@@ -287,7 +287,7 @@ func TestPingFlood(t *testing.T) {
 			break
 		}
 	}
-	c.SetReadDeadline(time.Now().Add(patience))
+	c.SetReadDeadline(time.Now().Add(timeLimit))
 	pongs := 0
 	for {
 		f, err := c.frame()

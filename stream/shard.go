@@ -265,6 +265,7 @@ func (s *shard) deliverPrice(sub *subscription, f *frame) {
 	if c.ending {
 		return
 	}
+	s.makeRoom(c, kindPrice, s.srv.opts.Limits.QueuedPrices)
 	s.conflated(c, c.box.pushPrice(sub, f, s.srv.opts.Limits.QueuedPrices))
 	s.due(c)
 }
@@ -273,6 +274,7 @@ func (s *shard) deliverTrade(c *conn, f *frame) {
 	if c.ending {
 		return
 	}
+	s.makeRoom(c, kindTrade, s.srv.opts.Limits.QueuedTrades)
 	c.box.push(f)
 	if c.box.counts[kindTrade] > s.srv.opts.Limits.QueuedTrades {
 		s.close(c, wire.CloseSlowConsumer, "too many trades wait to be read")
@@ -281,11 +283,20 @@ func (s *shard) deliverTrade(c *conn, f *frame) {
 	s.due(c)
 }
 
+// makeRoom writes to a client before a bound of its mailbox is met within one
+// turn: only a client whose socket is full counts as slow.
+func (s *shard) makeRoom(c *conn, k kind, bound int) {
+	if c.box.counts[k] >= bound && !c.full {
+		s.flush(c)
+	}
+}
+
 // reply answers a client. Answers are never dropped.
 func (s *shard) reply(c *conn, f *frame) {
 	if c.ending {
 		return
 	}
+	s.makeRoom(c, kindReply, s.srv.opts.Limits.QueuedReplies)
 	c.box.push(f)
 	if c.box.counts[kindReply] > s.srv.opts.Limits.QueuedReplies {
 		s.close(c, wire.CloseSlowConsumer, "too many answers wait to be read")

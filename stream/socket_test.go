@@ -41,7 +41,7 @@ func pair(t *testing.T, buffer int) (*socket, *rawClient, chan struct{}) {
 func newTestSocket(t *testing.T, nc net.Conn) (*socket, chan struct{}) {
 	var writers sync.WaitGroup
 	writable := make(chan struct{}, 1)
-	s := &socket{spawn: writers.Go, limit: patience, writable: func() { writable <- struct{}{} }}
+	s := &socket{spawn: writers.Go, limit: timeLimit, writable: func() { writable <- struct{}{} }}
 	s.attach(nc)
 	t.Cleanup(func() {
 		s.Close()
@@ -232,7 +232,7 @@ func TestConcurrentWriters(t *testing.T) {
 			}
 		})
 		next := 0
-		peer.SetReadDeadline(time.Now().Add(patience))
+		peer.SetReadDeadline(time.Now().Add(timeLimit))
 		for {
 			f, err := peer.frame()
 			if err != nil {
@@ -275,7 +275,7 @@ func TestSlowWriteGivesUp(t *testing.T) {
 				t.Error(err)
 			}
 			open = false
-		case <-time.After(patience):
+		case <-time.After(timeLimit):
 			t.Fatal("still open")
 		}
 	}
