@@ -76,7 +76,7 @@ func TestShapesAreThoseOfRealTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := shapes{calls: map[string]int{}, logs: map[string]int{}}
-	for range 12_000 {
+	for range 8_000 {
 		u, err := m.Next(context.Background())
 		if err != nil {
 			t.Fatal(err)

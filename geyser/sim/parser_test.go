@@ -25,7 +25,7 @@ type truths struct {
 // the decoder and the parser, which know nothing of it, and compares every swap
 // and every balance change.
 func TestParserAgreesWithTheGroundTruth(t *testing.T) {
-	n := 30_000
+	n := 20_000
 	if testing.Short() {
 		n = 6000
 	}

@@ -50,11 +50,11 @@ func digest(t testing.TB, o Options, n int) string {
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
-	a, b := digest(t, Options{Seed: 7, Truth: true}, 5000), digest(t, Options{Seed: 7}, 5000)
+	a, b := digest(t, Options{Seed: 7, Truth: true}, 1500), digest(t, Options{Seed: 7}, 1500)
 	if a != b {
 		t.Fatalf("two runs of one seed differ: %s, %s", a, b)
 	}
-	if c := digest(t, Options{Seed: 8}, 5000); c == a {
+	if c := digest(t, Options{Seed: 8}, 1500); c == a {
 		t.Fatal("another seed gives the same bytes")
 	}
 }
@@ -222,7 +222,7 @@ func (l *ledger) indexes(sig string, n int, msg *pb.Message, meta *pb.Transactio
 }
 
 func TestConservation(t *testing.T) {
-	n := 30_000
+	n := 20_000
 	if testing.Short() {
 		n = 6000
 	}
@@ -252,7 +252,7 @@ func TestSlots(t *testing.T) {
 	parents := map[uint64]uint64{}
 	var last int64
 	finalized, confirmed, skipped := uint64(0), uint64(0), 0
-	for range 20_000 {
+	for range 6000 {
 		u := next(t, m)
 		at := u.GetCreatedAt().AsTime().UnixNano()
 		if at < last {
@@ -313,11 +313,10 @@ func TestSlots(t *testing.T) {
 	}
 }
 
-// TestPricesStayNearTheTrueMid runs ten simulated minutes and looks at every
-// pool.
+// TestPricesStayNearTheTrueMid runs a simulated while and looks at every pool.
 func TestPricesStayNearTheTrueMid(t *testing.T) {
 	m := market(t, Options{Seed: 11, TPS: 200})
-	until := m.slotAt + int64(4*time.Minute)
+	until := m.slotAt + int64(90*time.Second)
 	for m.slotAt < until {
 		next(t, m)
 	}
@@ -345,7 +344,7 @@ func TestPricesStayNearTheTrueMid(t *testing.T) {
 // TestVaultsHoldWhatTheCurveSays compares each pool's state with its vaults.
 func TestVaultsHoldWhatTheCurveSays(t *testing.T) {
 	m := market(t, Options{Seed: 5, TPS: 3000, Launches: 600})
-	for range 40_000 {
+	for range 12_000 {
 		next(t, m)
 	}
 	for _, v := range m.venues {

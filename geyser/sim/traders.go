@@ -300,6 +300,13 @@ func (m *Market) arbPair() bool {
 	if !f1.ok {
 		return false
 	}
+	// The smaller of the two pools says how much is worth doing.
+	if _, room := dear.toward(middle); f1.out > room/2 {
+		in = uint64(float64(in) * float64(room/2) / float64(f1.out))
+		if f1 = cheap.quote(false, in); !f1.ok {
+			return false
+		}
+	}
 	f2 := dear.quote(true, f1.out)
 	if !f2.ok || f2.out <= f1.in {
 		return false
