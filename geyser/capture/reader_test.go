@@ -155,7 +155,7 @@ func TestPlainZstd(t *testing.T) {
 // TestCutEverywhere cuts a capture at each byte. All that was flushed before
 // the cut must come, nothing else, and then ErrCaptureCut.
 func TestCutEverywhere(t *testing.T) {
-	want := updates(12)
+	want := updates(6)
 	var b bytes.Buffer
 	w, err := NewWriter(&b)
 	if err != nil {
@@ -346,7 +346,12 @@ func TestWriterFlushes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	us, sent := updates(60000), 0
+	us, sent := []*pb.SubscribeUpdate{}, 0
+	for i := range 800 {
+		us = append(us, &pb.SubscribeUpdate{UpdateOneof: &pb.SubscribeUpdate_Account{Account: &pb.SubscribeUpdateAccount{
+			Account: &pb.SubscribeUpdateAccountInfo{Data: bytes.Repeat([]byte{byte(i)}, 5000)},
+		}}})
+	}
 	for _, u := range us {
 		if err := w.Write(u); err != nil {
 			t.Fatal(err)
