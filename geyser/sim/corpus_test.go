@@ -46,7 +46,7 @@ func TestShapesAreThoseOfRealTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	real := shapes{calls: map[string]int{}, logs: map[string]int{}}
+	real := newShapes()
 	dec := geyser.NewDecoder()
 	var tx swapcast.Transaction
 	for {
@@ -75,7 +75,7 @@ func TestShapesAreThoseOfRealTransactions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := shapes{calls: map[string]int{}, logs: map[string]int{}}
+	made := newShapes()
 	for range 8_000 {
 		u, err := m.Next(context.Background())
 		if err != nil {
@@ -113,6 +113,15 @@ func TestShapesAreThoseOfRealTransactions(t *testing.T) {
 			t.Errorf("%d log events of a form that no real transaction has: %s", n, s)
 		}
 	}
+	for form, places := range made.roles {
+		for i, kinds := range places {
+			for k := range kinds {
+				if real.roles[form] != nil && !real.roles[form][i][k] {
+					t.Errorf("%s: account %d is %s, in real transactions %v", form, i, k, real.roles[form][i])
+				}
+			}
+		}
+	}
 	t.Logf("%d forms of instructions and %d of log events compared", len(made.calls), len(made.logs))
 }
 
@@ -132,7 +141,104 @@ func corpus(t *testing.T) string {
 	return dir
 }
 
-type shapes struct{ calls, logs map[string]int }
+type shapes struct {
+	calls, logs map[string]int
+	// roles says, for each form and each position of its account list, what
+	// kinds of account stood there.
+	roles map[string][]map[string]bool
+}
+
+func newShapes() shapes {
+	return shapes{calls: map[string]int{}, logs: map[string]int{}, roles: map[string][]map[string]bool{}}
+}
+
+// wellKnown are accounts that a program has only one of: each has its place in
+// an account list.
+//
+//nolint:gochecknoglobals // a set, never written
+var wellKnown = map[string]bool{
+	"11111111111111111111111111111111": true, "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA": true,
+	"ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL": true, "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr": true,
+	"675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8": true, "5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1": true,
+	"GpMZbSM2GgvTKHJirzeGfMFoaZ8UR2X7F4v8vHTvxFbL": true, "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C": true,
+	"D1ZN9Wj1fRSUQfCjhvnu1hqDMT7hzjzBBpi12nVniYD6": true, "LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo": true,
+	"3rmHSu74h1ZcmAisVcWerTCiRDQbUrBKmcwptYGjHfet": true, "cpamdpZCGKUy5JxQXB4dcpGPiikHawvSWAd6mEn1sGG": true,
+	"HLnpSz9h2S4hiLQ43rnSD9XkcUThA7B8hQMKmDaiTLcC": true, "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P": true,
+	"4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf": true, "Ce6TQqeHC9p8KetsN6JsjHK7UTZk7nasjjnr7XxXp9F1": true,
+	"Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y": true, "8Wf5TiAheLUqBrKXeYg2JtAFFMWtKdG2BSFgqUcPVwTt": true,
+	"pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ": true, "pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA": true,
+	"ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw": true, "GS4CU59F31iL7aR2Q8zVS8DRrcRnXX1yjQ66TqNVQnaR": true,
+	"C2aFPdENg4A2HQsmrd5rTw5TaYBX5Ku887cWjbFKtZpw": true, "5PHirr8joyTMp9JMm6nW7hNDVyEYdkzDqazxPD7RaTjx": true,
+	"CAMMCzo5YL8w4VFF8KVHrK22GGUsp5VTaW7grrKgrWqK": true, "whirLbMiicVdio4qvUfM5KAg6Ct8VwpYzGff3uctyCc": true,
+	"TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb": true,
+}
+
+// role says what kind of account stands at an index.
+func role(tx *swapcast.Transaction, i uint8) string {
+	k := tx.Keys[i].String()
+	if wellKnown[k] {
+		if k == solana.Token2022ProgramID.String() {
+			return solana.TokenProgramID.String() // a mint is of one of the two
+		}
+		return k
+	}
+	for _, rows := range [...][]swapcast.TokenBalance{tx.PreTokens, tx.PostTokens} {
+		for _, r := range rows {
+			if r.Account == i {
+				return "tokens"
+			}
+			if r.Mint == tx.Keys[i] {
+				return "mint"
+			}
+		}
+	}
+	if r := transferRole(tx, i); r != "" {
+		return r
+	}
+	if int(i) < tx.NumSigners {
+		return "signer"
+	}
+	return "state"
+}
+
+// transferRole says what an account is to the token transfers: an account that
+// the transaction makes and closes again is in no row of token balances.
+func transferRole(tx *swapcast.Transaction, i uint8) string {
+	for j := range tx.Instructions {
+		ix := &tx.Instructions[j]
+		if p := tx.Keys[ix.Program]; p != solana.TokenProgramID && p != solana.Token2022ProgramID {
+			continue
+		}
+		var to, by int
+		switch {
+		case len(ix.Data) == 9 && ix.Data[0] == 3 && len(ix.Accounts) >= 3:
+			to, by = 1, 2
+		case len(ix.Data) == 10 && ix.Data[0] == 12 && len(ix.Accounts) >= 4:
+			to, by = 2, 3
+		default:
+			continue
+		}
+		switch i {
+		case ix.Accounts[0], ix.Accounts[to]:
+			return "tokens"
+		case ix.Accounts[by]:
+			return "authority"
+		}
+	}
+	return ""
+}
+
+func (s *shapes) place(tx *swapcast.Transaction, form string, accounts []byte) {
+	if s.roles[form] == nil {
+		s.roles[form] = make([]map[string]bool, len(accounts))
+		for i := range accounts {
+			s.roles[form][i] = map[string]bool{}
+		}
+	}
+	for i, a := range accounts {
+		s.roles[form][i][role(tx, a)] = true
+	}
+}
 
 // swapDiscs are the swap instructions that the market makes.
 //
@@ -167,7 +273,9 @@ func (s *shapes) add(tx *swapcast.Transaction) {
 		if !slices.Contains(swapDiscs[name], disc) {
 			continue
 		}
-		s.calls[fmt.Sprintf("%s %s %d %d [%s]", name, disc, len(ix.Data), len(ix.Accounts), strings.Join(children(tx, i), " "))]++
+		form := fmt.Sprintf("%s %s %d %d [%s]", name, disc, len(ix.Data), len(ix.Accounts), strings.Join(children(tx, i), " "))
+		s.calls[form]++
+		s.place(tx, form, ix.Accounts)
 	}
 	for _, l := range tx.Logs {
 		if text, ok := strings.CutPrefix(l, "Program data: "); ok {
