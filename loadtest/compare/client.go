@@ -116,13 +116,12 @@ func dial(ctx context.Context, o clientOptions) (*client, error) {
 
 // open makes connection i and hands it to a loop.
 func (c *client) open(i int) error {
-	fd, err := connect(c.opts.addr)
-	if err != nil {
-		return err
+	fd, early, err := c.upgraded(i)
+	for tries := 0; errors.Is(err, errNotReady) && tries < 100; tries++ {
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // what Retry-After asks of a client
+		fd, early, err = c.upgraded(i)
 	}
-	early, err := c.handshake(fd, i)
 	if err != nil {
-		_ = unix.Close(fd)
 		return err
 	}
 	l := c.loops[i%len(c.loops)]
@@ -141,6 +140,20 @@ func (c *client) open(i int) error {
 	}
 	l.mu.Unlock()
 	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+}
+
+// errNotReady is a server's 503: it has just been started.
+var errNotReady = errors.New("server is not ready")
+
+// upgraded makes one attempt at connection i.
+func (c *client) upgraded(i int) (fd int, early []byte, err error) {
+	if fd, err = connect(c.opts.addr); err != nil {
+		return 0, nil, err
+	}
+	if early, err = c.handshake(fd, i); err != nil {
+		_ = unix.Close(fd)
+	}
+	return fd, early, err
 }
 
 func connect(addr string) (int, error) {
@@ -203,6 +216,9 @@ func (c *client) handshake(fd, i int) ([]byte, error) {
 	}
 	if !bytes.HasPrefix(got, []byte("HTTP/1.1 101")) {
 		line, _, _ := bytes.Cut(got, []byte("\r\n"))
+		if bytes.Contains(line, []byte(" 503")) {
+			return nil, errNotReady
+		}
 		return nil, fmt.Errorf("handshake: %s", line)
 	}
 	_, early, _ := bytes.Cut(got, []byte("\r\n\r\n"))
@@ -225,11 +241,11 @@ func (c *client) hello(tokens []int) []byte {
 	case byCentrifuge:
 		return masked(text, []byte(`{"id":1,"connect":{}}`))
 	case byNATS:
-		s := "CONNECT {\"verbose\":false,\"pedantic\":false,\"protocol\":1,\"echo\":false}\r\n"
+		s := []byte("CONNECT {\"verbose\":false,\"pedantic\":false,\"protocol\":1,\"echo\":false}\r\n")
 		for n, t := range tokens {
-			s += fmt.Sprintf("SUB t.%d %d\r\n", t, n+1)
+			s = fmt.Appendf(s, "SUB t.%d %d\r\n", t, n+1)
 		}
-		return masked(binary, []byte(s))
+		return masked(binary, s)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func newHub[C comparable](tokens int) *hub[C] {
 // tokens reads ?tokens=1,2.
 func (h *hub[C]) tokens(r *http.Request) []int {
 	var list []int
-	for _, s := range strings.Split(r.URL.Query().Get("tokens"), ",") {
+	for s := range strings.SplitSeq(r.URL.Query().Get("tokens"), ",") {
 		if n, err := strconv.Atoi(s); err == nil && n >= 0 && n < len(h.subs) {
 			list = append(list, n)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,33 +16,33 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return fmt.Errorf("say what: run, server NAME, client, list")
 	}
 	switch args[0] {
 	case "list":
 		for _, t := range targets() {
-			fmt.Printf("%-16s %s\n", t.name, t.what)
+			fmt.Fprintf(out, "%-16s %s\n", t.name, t.what)
 		}
 		return nil
 	case "server":
-		return runServer(ctx, args[1:], os.Stdin, os.Stdout)
+		return runServer(ctx, args[1:], os.Stdin, out)
 	case "client":
-		return runClient(ctx, args[1:])
+		return runClient(ctx, args[1:], out)
 	case "run":
-		return runTable(ctx, args[1:])
+		return runTable(ctx, args[1:], out)
 	}
 	return fmt.Errorf("unknown subcommand %q", args[0])
 }
 
-func runClient(ctx context.Context, args []string) error {
+func runClient(ctx context.Context, args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("client", flag.ContinueOnError)
 	o := clientOptions{}
 	protocol := fs.String("protocol", "query", "how to subscribe: query, swapcast, centrifuge, nats")
@@ -67,12 +68,12 @@ func runClient(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(r)
+	return json.NewEncoder(out).Encode(r)
 }
 
 func split(list string) []string {
 	var names []string
-	for _, n := range strings.Split(list, ",") {
+	for n := range strings.SplitSeq(list, ",") {
 		if n = strings.TrimSpace(n); n != "" {
 			names = append(names, n)
 		}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -84,7 +85,7 @@ type measurement struct {
 	Error  string  `json:"error,omitempty"`
 }
 
-func runTable(ctx context.Context, args []string) error {
+func runTable(ctx context.Context, args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	o := runOptions{log: os.Stderr}
 	fs.BoolVar(&o.quick, "quick", false, "small numbers and short windows: shows that everything works, measures nothing")
@@ -114,8 +115,8 @@ func runTable(ctx context.Context, args []string) error {
 	}
 	table := markdown(list, scenarios(o.quick), o)
 	if *outPath == "" {
-		fmt.Print(table)
-		return nil
+		_, err := io.WriteString(out, table)
+		return err
 	}
 	return os.WriteFile(*outPath, []byte(table), 0o644)
 }
@@ -136,12 +137,12 @@ func writeRaw(path string, list []measurement) error {
 func (o *runOptions) all(ctx context.Context, servers, wanted []string) ([]measurement, error) {
 	var list []measurement
 	for _, s := range scenarios(o.quick) {
-		if len(wanted) > 0 && !contains(wanted, s.name) {
+		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
 			continue
 		}
 		for run := range o.repeat {
 			for _, name := range s.only {
-				if len(servers) > 0 && !contains(servers, name) {
+				if len(servers) > 0 && !slices.Contains(servers, name) {
 					continue
 				}
 				m := measurement{Scenario: s.name, Server: name, Run: run + 1}
@@ -158,15 +159,6 @@ func (o *runOptions) all(ctx context.Context, servers, wanted []string) ([]measu
 		}
 	}
 	return list, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
 
 // one starts a server, connects, measures and ends it.
@@ -224,7 +216,7 @@ type child struct {
 	out   *bufio.Reader
 	addr  string
 	pid   int
-	ended chan error
+	ended chan struct{} // closed when the process is gone
 }
 
 func (o *runOptions) spawn(ctx context.Context, t target, tokens int) (*child, error) {
@@ -254,16 +246,16 @@ func (o *runOptions) spawn(ctx context.Context, t target, tokens int) (*child, e
 	}
 	// The death signal above is sent when the starting thread ends, so it must
 	// not end before the child.
-	started, ended := make(chan error, 1), make(chan error, 1)
+	started, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		defer close(ended)
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_, err = cmd.Process.Wait()
+			_, _ = cmd.Process.Wait() // how it ended is its own affair: what counts was measured
 		}
-		ended <- err
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", t.name, err)
