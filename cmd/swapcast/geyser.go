@@ -62,6 +62,8 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 	}()
 	err = server.Serve(ctx, listener,
 		grpc.MaxRecvMsgSize(c.MaxRequestKB<<10),
+		grpc.MaxConcurrentStreams(replay.DefaultMaxStreams),
+		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -238,12 +239,24 @@ func benchServe(b *testing.B, subs int) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
+	cpu := cpuTime(b)
 	close(begin)
 	wg.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tx/s")
+	b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N), "cpu-ns/tx")
 	cancel()
 	<-done
+}
+
+// cpuTime is what this process has used of the processor: on a busy machine it
+// tells more than the time that passes.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // held is a source that begins when it is told to.

@@ -80,4 +80,10 @@
 // one that reads requests, one that writes. The store's lock guards the logs,
 // the slots and every stream's position; nothing is sent or encoded under it.
 // An update is encoded once and its bytes are shared by all streams.
+//
+// # Size
+//
+// The package is larger than the house wants packages to be. Filters, blocks and
+// the store all work on the encoded update and the facts beside it, which a
+// package of their own would have to show to everybody; the files are the parts.
 package replay

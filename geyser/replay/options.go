@@ -64,9 +64,14 @@ type Options struct {
 	// Version is reported by GetVersion. Default "dev".
 	Version string
 
+	// MaxStreams is how many Subscribe streams may be open at once; one more is
+	// refused with RESOURCE_EXHAUSTED "max subscription limit exceeded". Default
+	// 1,000.
+	MaxStreams int
 	// QueueSize is how many updates of the stream a subscriber may be behind
 	// before it is cut with INTERNAL "lagged to send an update". All updates
-	// count, not only those that its filters let pass. Default 65,536.
+	// count, not only those that its filters let pass. Default 65,536. It is cut
+	// as well when what it has not read yet must go for want of StoredBytes.
 	QueueSize int
 	// Lossless makes the player wait for the slowest subscriber instead of
 	// cutting it, at most SlowWait each time; always on where Speed is 0. Meant
@@ -103,6 +108,7 @@ type Options struct {
 const (
 	DefaultQueueSize    = 65_536
 	DefaultStoredSlots  = 3_000
+	DefaultMaxStreams   = 1_000
 	DefaultStoredBytes  = 256 << 20
 	DefaultPingInterval = 10 * time.Second
 	DefaultMaxPause     = 2 * time.Second
@@ -129,12 +135,13 @@ func (o Options) withDefaults() (Options, error) {
 		o.Lossless = true
 	}
 	setDefault(&o.QueueSize, DefaultQueueSize)
+	setDefault(&o.MaxStreams, DefaultMaxStreams)
 	setDefault(&o.StoredSlots, DefaultStoredSlots)
 	setDefault(&o.StoredBytes, DefaultStoredBytes)
 	setDefault(&o.PingInterval, DefaultPingInterval)
 	setDefault(&o.MaxPause, DefaultMaxPause)
 	setDefault(&o.SlowWait, DefaultSlowWait)
-	if o.QueueSize < 0 || o.StoredBytes < 0 || o.PingInterval < 0 || o.MaxPause < 0 || o.SlowWait < 0 {
+	if o.QueueSize < 0 || o.MaxStreams < 0 || o.StoredBytes < 0 || o.PingInterval < 0 || o.MaxPause < 0 || o.SlowWait < 0 {
 		return o, errors.New("replay: a size or a time is below 0")
 	}
 	if o.SendCompression != "" && encoding.GetCompressor(o.SendCompression) == nil {

@@ -104,7 +104,7 @@ func (s *store) wake() {
 			sub.idle = false
 			sub.poke()
 		}
-		if !s.lossless && sub.live && s.behind(sub) > s.queueSize {
+		if !s.lossless && sub.live && (s.behind(sub) > s.queueSize || sub.subscribed && sub.pos < s.logs[sub.level].first) {
 			sub.cutWith(errLaggedSend)
 		}
 	}

@@ -43,7 +43,8 @@ type Server struct {
 	mu       sync.Mutex
 	running  bool
 	stopped  bool
-	streams  uint64
+	streams  uint64 // ever opened
+	open     int
 	ending   bool // streams end once they have been sent everything
 	endCause error
 }
@@ -146,8 +147,12 @@ func (s *Server) enter(sub *subscriber) (id uint64, err error) {
 	if s.stopped {
 		return 0, errShutdown
 	}
+	if s.open >= s.opts.MaxStreams {
+		return 0, errTooManyStreams
+	}
 	s.goroutines.Add(1)
 	s.streams++
+	s.open++
 	s.store.attach(sub)
 	s.opts.Metrics.subscribers(1)
 	return s.streams, nil
@@ -155,6 +160,9 @@ func (s *Server) enter(sub *subscriber) (id uint64, err error) {
 
 func (s *Server) leave(sub *subscriber) {
 	s.store.detach(sub)
+	s.mu.Lock()
+	s.open--
+	s.mu.Unlock()
 	s.opts.Metrics.subscribers(-1)
 	s.goroutines.Done()
 }

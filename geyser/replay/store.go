@@ -35,7 +35,10 @@ type store struct {
 	// gone is the highest slot that was let go; valid where hasGone.
 	gone    uint64
 	hasGone bool
-	heads   heads
+	// heavy is the highest slot that was let go for want of memory, 0 none:
+	// its updates go even where a subscriber has yet to read them.
+	heavy uint64
+	heads heads
 
 	subs  map[*subscriber]struct{}
 	ended bool // nothing more will come
@@ -209,6 +212,9 @@ func (s *store) evict() {
 		if !heavy && (len(s.order) <= s.maxSlots || !settled) {
 			break
 		}
+		if heavy {
+			s.heavy = rec.slot
+		}
 		if heavy && !settled {
 			s.cutWaiting(rec)
 		}
@@ -220,9 +226,15 @@ func (s *store) evict() {
 		delete(s.slots, rec.slot)
 		s.order = s.order[1:]
 	}
-	if !s.hasGone {
-		return
+	if s.hasGone {
+		s.trim()
 	}
+}
+
+// trim lets go of the updates of slots that have gone, as far as every
+// subscriber that may still be waited for has read them. Memory goes first,
+// unless the player is lossless: then it waits, and little piles up.
+func (s *store) trim() {
 	for l := range s.logs {
 		log := &s.logs[l]
 		if log.first == log.next || log.at(log.first).slot > s.gone {
@@ -235,7 +247,11 @@ func (s *store) evict() {
 			}
 		}
 		to := log.first
-		for to < keep && log.at(to).slot <= s.gone {
+		for to < log.next {
+			slot := log.at(to).slot
+			if slot > s.gone || to >= keep && (s.lossless || s.heavy == 0 || slot > s.heavy) {
+				break
+			}
 			to++
 		}
 		log.dropTo(to)

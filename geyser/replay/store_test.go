@@ -161,3 +161,35 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		}
 	}
 }
+
+// A slow client may hold back no more memory than is allowed for stored slots.
+func TestSlowSubscriberHoldsNoMemory(t *testing.T) {
+	const limit = 1 << 20
+	full := make(chan struct{})
+	defer close(full)
+	src := newGated()
+	l, c := serve(t, replay.Options{
+		Source: src, Speed: 1, StoredBytes: limit,
+		Wrap: func(s replay.Stream, next replay.Sink) replay.Sink {
+			if s.ID != 1 {
+				return next
+			}
+			return &hook{Sink: next, send: func(*replay.Message) error { <-full; return nil }}
+		},
+	})
+	slow := open(t, c, everything())
+	for l.Stats().Subscribers == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	quick := open(t, c, everything())
+	settle(t, quick)
+	for n := uint64(100); n < 140; n++ {
+		src.put(heavy(n, 0, 100_000), slot(n, pb.SlotStatus_SLOT_FINALIZED))
+		words(t, quick, 1)
+		if n > 100 {
+			words(t, quick, 1)
+		}
+	}
+	_, err := all(slow)
+	wantCode(t, err, codes.Internal, "lagged to send an update")
+}

@@ -643,3 +643,17 @@ func TestToken(t *testing.T) {
 		t.Errorf("header %v, %v", head, err)
 	}
 }
+
+func TestTooManyStreams(t *testing.T) {
+	_, c := serve(t, replay.Options{Source: newGated(), MaxStreams: 2})
+	one, two := open(t, c, everything()), open(t, c, everything())
+	settle(t, one)
+	settle(t, two)
+	_, err := all(open(t, c, everything()))
+	wantCode(t, err, codes.ResourceExhausted, "max subscription limit exceeded")
+	// A stream that has ended makes room.
+	send(t, two, &pb.SubscribeRequest{Commitment: ptr(pb.CommitmentLevel(9))})
+	_, err = all(two)
+	wantCode(t, err, codes.InvalidArgument, "")
+	settle(t, open(t, c, everything()))
+}

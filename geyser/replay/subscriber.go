@@ -12,14 +12,15 @@ import (
 //
 //nolint:gochecknoglobals // constant errors
 var (
-	errLaggedSend    = status.Error(codes.Internal, "lagged to send an update")
-	errLaggedReceive = status.Error(codes.Internal, "lagged to receive geyser messages")
-	errShutdown      = status.Error(codes.Unavailable, "server is shutting down try again later")
-	errToken         = status.Error(codes.Unauthenticated, "No valid auth token")
-	errNoReplay      = status.Error(codes.Internal, "from_slot is not supported")
-	errReplayFailed  = status.Error(codes.Internal, "failed to get replay response")
-	errSnapshot      = status.Error(codes.Unimplemented, "x-request-snapshot is not supported by this server")
-	errTooManyPings  = status.Error(codes.ResourceExhausted, "too many pings are waiting for their answer")
+	errLaggedSend     = status.Error(codes.Internal, "lagged to send an update")
+	errLaggedReceive  = status.Error(codes.Internal, "lagged to receive geyser messages")
+	errShutdown       = status.Error(codes.Unavailable, "server is shutting down try again later")
+	errToken          = status.Error(codes.Unauthenticated, "No valid auth token")
+	errNoReplay       = status.Error(codes.Internal, "from_slot is not supported")
+	errReplayFailed   = status.Error(codes.Internal, "failed to get replay response")
+	errSnapshot       = status.Error(codes.Unimplemented, "x-request-snapshot is not supported by this server")
+	errTooManyStreams = status.Error(codes.ResourceExhausted, "max subscription limit exceeded")
+	errTooManyPings   = status.Error(codes.ResourceExhausted, "too many pings are waiting for their answer")
 )
 
 // maxPongs bounds the answers that wait for a client that reads none.

@@ -105,7 +105,9 @@ func newUpdate(u *pb.SubscribeUpdate, now time.Time) (*update, error) {
 	default:
 		return nil, errNothing
 	}
-	body, err := proto.Marshal(&pb.SubscribeUpdate{UpdateOneof: u.GetUpdateOneof()})
+	bare := &pb.SubscribeUpdate{UpdateOneof: u.GetUpdateOneof()}
+	body := make([]byte, 0, proto.Size(bare)+maxCreatedAt)
+	body, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(body, bare)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of slot %d: %w", out.kind, out.slot, err)
 	}
@@ -172,6 +174,9 @@ func (u *update) statusOf() []byte {
 	return u.tx.statusBody
 }
 
+// maxCreatedAt is the length of the longest encoded created_at field.
+const maxCreatedAt = 24
+
 // appendCreatedAt appends field 11 of SubscribeUpdate.
 func appendCreatedAt(b []byte, u *pb.SubscribeUpdate, now time.Time) []byte {
 	sec, nanos := u.GetCreatedAt().GetSeconds(), int64(u.GetCreatedAt().GetNanos())
@@ -180,7 +185,7 @@ func appendCreatedAt(b []byte, u *pb.SubscribeUpdate, now time.Time) []byte {
 	} else if u.GetCreatedAt() == nil {
 		return b
 	}
-	var ts [24]byte
+	var ts [maxCreatedAt - 2]byte
 	t := protowire.AppendVarint(protowire.AppendTag(ts[:0], 1, protowire.VarintType), uint64(sec))
 	t = protowire.AppendVarint(protowire.AppendTag(t, 2, protowire.VarintType), uint64(nanos))
 	b = protowire.AppendTag(b, fieldCreatedAt, protowire.BytesType)
