@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/swapcast/swapcast"
@@ -97,4 +100,53 @@ func BenchmarkUnmarshalDecode(b *testing.B) {
 		}
 	}
 	perTransaction(b, len(us))
+}
+
+// replayer sends the same messages for ever.
+type replayer struct {
+	pb.UnimplementedGeyserServer
+	us []*pb.SubscribeUpdate
+}
+
+func (r *replayer) Subscribe(s pb.Geyser_SubscribeServer) error {
+	for {
+		for _, u := range r.us {
+			if err := s.Send(u); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// BenchmarkSubscriber is from a server's Send to the consumer's hands, both in
+// this process, the server's marshalling included; ns/tx is the time between
+// events at full speed.
+func BenchmarkSubscriber(b *testing.B) {
+	us := block(b)
+	lis := bufconn.Listen(1 << 20)
+	srv := grpc.NewServer()
+	pb.RegisterGeyserServer(srv, &replayer{us: us})
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(lis) }()
+	sub, err := geyser.New(geyser.Options{
+		Target:      "passthrough:///bench",
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) })},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	events := make(chan *geyser.Event, 1024)
+	ran := make(chan error, 1)
+	go func() { ran <- sub.Run(ctx, events) }()
+	(<-events).Release()
+	b.ReportAllocs()
+	for b.Loop() {
+		(<-events).Release()
+	}
+	perTransaction(b, 1)
+	cancel()
+	<-ran
+	srv.Stop()
+	<-served
 }
