@@ -276,7 +276,7 @@ func TestSubscriberSlowConsumer(t *testing.T) {
 	o.Metrics = NewMetrics(prometheus.NewRegistry())
 	r := start(t, o, 0)
 	r.next(t).Release()
-	before := r.sub.Status().Reconnects // a busy machine may have needed several attempts
+	before := r.sub.Status().Reconnects     // a busy machine may have needed several attempts
 	away := time.NewTimer(4 * o.StaleAfter) // the time away is what is tested
 	<-away.C
 	for i := range uint64(49) {
