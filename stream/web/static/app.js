@@ -4,7 +4,7 @@ import { Swapcast } from '../swapcast.js';
 
 import { Chart } from './chart.js';
 import * as format from './format.js';
-import { History } from './history.js';
+import { History, settled } from './history.js';
 import { Tape } from './tape.js';
 import { Vitals } from './vitals.js';
 import { Watchlist, flash, matches } from './watchlist.js';
@@ -131,7 +131,9 @@ async function seed(mint) {
   }
   if (!t.seeded) {
     t.seeded = true;
-    t.history.seed(trades.filter((x) => x.price > 0).map((x) => ({ ms: x.ts, price: x.price })).reverse());
+    const past = trades.filter((x) => x.price > 0).reverse();
+    const prices = settled(past.map((x) => x.price));
+    t.history.seed(past.map((x, i) => ({ ms: x.ts, price: prices[i] })));
     watchlist.redraw(t);
   }
   if (mint !== selected) return;

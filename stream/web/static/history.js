@@ -114,6 +114,22 @@ export class History {
   }
 }
 
+/**
+ * The running median of trade prices. A single trade may stand far from the
+ * market (a thin pool, a fee, an arbitrage); what the trades around it agree on
+ * does not.
+ *
+ * @param {number[]} prices in order of time
+ * @param {number} [width] odd
+ */
+export function settled(prices, width = 7) {
+  const half = width >> 1;
+  return prices.map((_, i) => {
+    const near = prices.slice(Math.max(0, i - half), i + half + 1).sort((a, b) => a - b);
+    return near[near.length >> 1];
+  });
+}
+
 /** Fills up to (not including) t with flat candles. */
 function carry(out, t, interval) {
   const last = out.at(-1);

@@ -4,6 +4,10 @@
 import * as format from './format.js';
 
 const ROWS = 80;
+/** A busy tape is drawn this often: faster, nobody could read it. */
+const EVERY_MS = 200;
+/** More new rows at once than this are not highlighted: all of them would be. */
+const FEW = 6;
 
 export class Tape {
   #panel;
@@ -14,7 +18,7 @@ export class Tape {
   #trades = [];
   #keys = new Set();
   #fresh = 0;
-  #frame = 0;
+  #timer = 0;
   #held = false;
   #linked = () => false;
 
@@ -63,16 +67,16 @@ export class Tape {
     this.#draw();
   }
 
-  /** Adds a trade; it is drawn with the next frame. */
+  /** Adds a trade; it is drawn soon. */
   add(trade) {
     if (!this.#remember(trade)) return;
     this.#trades.unshift(trade);
     this.#fresh++;
     if (this.#trades.length > ROWS) this.#keys.delete(key(this.#trades.pop()));
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
       this.#draw();
-    });
+    }, EVERY_MS);
   }
 
   /** A trade that comes both as history and live is one trade. */
@@ -99,7 +103,7 @@ export class Tape {
     }
     const added = this.#trades.slice(0, fresh).map((t) => {
       const tr = makeRow(t, this.#linked());
-      tr.className = 'new';
+      if (fresh <= FEW) tr.className = 'new';
       return tr;
     });
     this.#body.prepend(...added);

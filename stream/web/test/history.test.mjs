@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { History } from '../static/history.js';
+import { History, settled } from '../static/history.js';
 import { sparkline } from '../static/watchlist.js';
 
 const T = 1_764_000_000; // divisible by 60
@@ -66,6 +66,12 @@ test('closes for a sparkline stretch a short past', () => {
   assert.deepEqual(h.closes(500, 4, T + 100), [1, 2, 2, 3]);
   assert.deepEqual(new History().closes(500, 2, T), [null, null]);
   assert.deepEqual(filled([0, 4]).closes(300, 3, T), [null, null, 4]);
+});
+
+test('a trade far from the others does not become a price', () => {
+  assert.deepEqual(settled([10, 11, 99, 12, 1, 13, 12], 3), [11, 11, 12, 12, 12, 12, 13]);
+  assert.deepEqual(settled([5]), [5]);
+  assert.deepEqual(settled([]), []);
 });
 
 test('sparklines', () => {
