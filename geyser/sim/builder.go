@@ -50,35 +50,49 @@ type builder struct {
 	m   *Market
 	gen uint32
 
-	accts []*acct
+	recorded
+	execution
+	outcome
+	scratch
+}
+
+// recorded is the message as it grows.
+type recorded struct {
+	accts []*acct // in order of first use
 	flags []uint8
 	snaps []snap
-
 	abuf  []byte // account positions of all instructions
 	buf   []byte // data of all instructions
 	ixs   []ixRec
-	outer int
-	inner int
+	outer int // index of the outer instruction begun last
+	inner int // index that the next inner one will have
+}
 
+// execution is the running of it: the call stack, compute units and logs.
+type execution struct {
 	stack  []frameRec
 	used   uint64
 	budget uint64
-	logb   []byte
-	logEnd []uint32
+	logb   []byte   // all log lines
+	logEnd []uint32 // where each ends
+}
 
+// outcome is what is told of the whole transaction.
+type outcome struct {
 	fee     uint64
 	vote    bool
 	dry     bool // the first swap instruction fails for its slippage limit
 	failed  bool
+	errCode []byte
 	retProg *acct // whose return data the transaction ends with
 	retData [8]byte
-	errCode []byte
+	swaps   []pendingSwap
+}
 
-	swaps []pendingSwap
-
-	// Scratch of finish.
-	perm  []uint8
-	order []uint8
+// scratch is memory that is used again.
+type scratch struct {
+	perm  []uint8 // final index of each account
+	order []uint8 // its inverse
 	strb  []byte
 	rows  []tokenRow
 	event []byte

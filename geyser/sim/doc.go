@@ -4,6 +4,8 @@
 // A Market yields the updates that a Yellowstone server would send: slots,
 // transactions and block metas. What it promises:
 //
+//   - Ordered as a real server's stream: slot statuses, transactions by index,
+//     the block's meta after its last transaction, time never going back.
 //   - Deterministic: the same Options give the same bytes, on one platform.
 //     (Floating point differs between processor architectures.)
 //   - Byte-faithful: instruction data, account lists, inner instructions, events
@@ -11,6 +13,8 @@
 //     them; each pool file states the layout and where it was read. Mints,
 //     programs, configs and authorities are real addresses. Pools, vaults,
 //     wallets, lookup tables, signatures and blockhashes are made up.
+//     Tests compare every form and the role of every account with a corpus of
+//     real transactions, and every swap with what our parser reads.
 //   - Consistent to the unit: lamports and tokens are conserved in every
 //     transaction, balances carry over from one transaction to the next, vaults
 //     hold what the pool's own state says.

@@ -18,7 +18,8 @@ type dexes struct {
 }
 
 // sharedAccts are the real accounts that a program has one of. Balances are
-// rounded from real transactions.
+// rounded from real transactions. It has many fields because it is a list: each
+// is written once and read by one file.
 type sharedAccts struct {
 	rayV4Auth, openbook                              *acct
 	cpmmAuth, cpmmConfig                             *acct
