@@ -40,7 +40,7 @@ func newStages(registry prometheus.Registerer) *prometheus.HistogramVec {
 	stages := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "swapcast_stage_latency_seconds",
 		Help:    "Time spent in each stage of the data path, in seconds.",
-		Buckets: prometheus.ExponentialBuckets(1e-6, 2.5, 18), // 1 us to 5.8 s
+		Buckets: prometheus.ExponentialBuckets(1e-6, 1.7, 32), // 1 us to 14 s
 	}, []string{"stage"})
 	registry.MustRegister(stages)
 	for _, stage := range []string{"chain", "geyser", "parse", "price", "hub", "write", "total"} {

@@ -48,7 +48,7 @@ func serveForTest(t *testing.T, args ...string) *server {
 }
 
 // parseServe reads a serve command line as run does.
-func parseServe(t *testing.T, args ...string) *serveCmd {
+func parseServe(t testing.TB, args ...string) *serveCmd {
 	t.Helper()
 	var cli commandLine
 	parser, err := kong.New(&cli, kong.DefaultEnvars("SWAPCAST"))
@@ -81,7 +81,7 @@ func runForTest(t *testing.T, part func(context.Context) error) {
 	})
 }
 
-func testEnviron(t *testing.T) *environ {
+func testEnviron(t testing.TB) *environ {
 	t.Helper()
 	return &environ{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Log: newLogger(t.Output(), "text", "warn")}
 }
