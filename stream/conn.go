@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -71,10 +72,12 @@ func (c *conn) windowEnd(now time.Duration) time.Duration {
 func (c *conn) run() {
 	var ended func(ConnEnd)
 	if c.srv.opts.OnConn != nil {
-		ended = c.srv.opts.OnConn(c.info)
+		c.guard(func() { ended = c.srv.opts.OnConn(c.info) })
 	}
 	c.shard.do(item{what: itemJoin, conn: c})
-	e := c.sock.cause(c.guard(c.read))
+	var e end
+	c.guard(func() { e = c.read() })
+	e = c.sock.cause(e)
 	// What the client still sends is read, or a reset would overtake our
 	// close frame. Where the client closed first, or the connection broke,
 	// this returns at once.
@@ -83,10 +86,11 @@ func (c *conn) run() {
 	_ = c.ws.CloseNow()
 	c.shard.do(item{what: itemLeave, conn: c})
 	if ended != nil {
-		ended(ConnEnd{
+		told := ConnEnd{
 			Code: int(e.code), Reason: e.reason, Duration: c.srv.elapsed() - c.opened,
 			Sent: c.sent.Load(), Conflated: c.conflated.Load(),
-		})
+		}
+		c.guard(func() { ended(told) })
 	}
 	c.srv.depart(c, e)
 }
@@ -105,15 +109,14 @@ func (c *conn) turnAway(e end) {
 }
 
 // guard lets a panic end this connection and no other.
-func (c *conn) guard(read func() end) (e end) {
+func (c *conn) guard(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.srv.opts.Logger.Error("connection panicked", "conn", c.info.ID, "panic", r, "stack", string(debug.Stack()))
 			c.sock.sendClose(wire.CloseInternalError, "internal error")
-			e = end{wire.CloseInternalError, "panic"}
 		}
 	}()
-	return read()
+	f()
 }
 
 // read takes messages until there are no more, and returns why.
@@ -121,7 +124,7 @@ func (c *conn) read() end {
 	for {
 		typ, r, err := c.ws.Reader(reading())
 		if err != nil {
-			return readEnd(err)
+			return c.readEnd(err)
 		}
 		c.messageBegun.Store(int64(max(c.srv.elapsed(), 1)))
 		buf := c.srv.buffers.get()
@@ -129,7 +132,7 @@ func (c *conn) read() end {
 		*buf = data
 		if err != nil {
 			c.srv.buffers.put(buf)
-			return readEnd(err)
+			return c.readEnd(err)
 		}
 		c.messageBegun.Store(0)
 		c.touch()
@@ -166,15 +169,21 @@ func readAll(r io.Reader, buf []byte) ([]byte, error) {
 
 // readEnd is the cause of a connection's end as the reader sees it: the
 // client's close code, or none. Where we closed, the socket knows better.
-func readEnd(err error) end {
+func (c *conn) readEnd(err error) end {
 	var ce websocket.CloseError
+	var broken net.Error
 	switch {
 	case errors.As(err, &ce):
 		return end{wire.CloseCode(ce.Code), "closed by the client"}
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		return end{wire.CloseTooBig, "message too big"}
-	default:
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &broken):
 		return end{wire.CloseAbnormal, "connection lost"}
+	default:
+		// For some breaches of the protocol coder/websocket sends no close
+		// frame; where it has, this one is not sent.
+		c.sock.sendClose(wire.CloseProtocolError, "the frames break RFC 6455")
+		return end{wire.CloseProtocolError, "protocol error"}
 	}
 }
 

@@ -169,7 +169,7 @@ func (s *Server) PublishPrice(p *swapcast.Price) {
 	if t.wanted[chanPrices] == 0 {
 		return
 	}
-	m := wire.Meta{Seq: t.priceSeq, TS: t.priceTS, Feed: s.opts.Feed}
+	m := wire.Meta{Seq: t.priceSeq, TS: t.priceTS, Feed: s.Feed()}
 	f := newFrame(kindPrice, priceSize, func(dst []byte) []byte { return wire.AppendPrice(dst, p, m) })
 	s.publish(item{what: itemUpdate, channel: chanPrices, topic: t, frame: f, seq: t.priceSeq, at: now.UnixNano(), receivedAt: p.ReceivedAt})
 }
@@ -185,7 +185,7 @@ func (s *Server) PublishTrade(tr *swapcast.Trade) {
 	if t.wanted[chanTrades] == 0 {
 		return
 	}
-	m := wire.Meta{Seq: t.tradeSeq, TS: now.UnixMilli(), Feed: s.opts.Feed}
+	m := wire.Meta{Seq: t.tradeSeq, TS: now.UnixMilli(), Feed: s.Feed()}
 	f := newFrame(kindTrade, tradeSize, func(dst []byte) []byte { return wire.AppendTrade(dst, tr, m) })
 	s.publish(item{what: itemUpdate, channel: chanTrades, topic: t, frame: f, seq: t.tradeSeq, at: now.UnixNano(), receivedAt: tr.ReceivedAt})
 }
@@ -236,7 +236,7 @@ func (t *topic) leave(sh *shard, ch channel) {
 
 // snapshot encodes the last price, or that there is none. Called with mu held.
 func (t *topic) snapshot(s *Server) *frame {
-	p, m := &t.price, wire.Meta{Seq: t.priceSeq, TS: t.priceTS, Feed: s.opts.Feed, Snapshot: true}
+	p, m := &t.price, wire.Meta{Seq: t.priceSeq, TS: t.priceTS, Feed: s.Feed(), Snapshot: true}
 	if !t.priced {
 		p, m.TS = &swapcast.Price{Mint: t.mint}, s.opts.Now().UnixMilli()
 	}

@@ -37,8 +37,10 @@ func TestRetention(t *testing.T) {
 		price string
 		seq   uint64
 	}{
-		{3, "33", 2}, {0, "1", 1},
-		{6, "7", 2}, {5, "6", 2}, // new since another was forgotten: they begin above that
+		{3, "33", 2},
+		{0, "1", 1},
+		{6, "7", 2},
+		{5, "6", 2},    // new since another was forgotten: they begin above that
 		{4, "null", 1}, // forgotten: what comes next has a higher seq than it ever had
 	} {
 		c.send(`{"action":"subscribe","assets":%q}`, mint(test.mint))

@@ -14,7 +14,8 @@ import (
 // Options configure a Server. The zero value is a working server; New copies
 // them and fills in the defaults named below.
 type Options struct {
-	// Feed is written into prices and trades where it is not a live chain.
+	// Feed is written into prices and trades where it is not a live chain,
+	// until SetFeed says otherwise.
 	Feed swapcast.Feed
 
 	// Shards is the number of writing goroutines. Default GOMAXPROCS, at most

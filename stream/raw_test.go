@@ -2,7 +2,7 @@ package stream
 
 import (
 	"bufio"
-	"crypto/sha1" //nolint:gosec // what RFC 6455 asks for
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -82,7 +82,7 @@ func (c *rawClient) handshake(host, query string) error {
 	if err != nil {
 		return err
 	}
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]) ||
 		resp.Header.Get("Sec-WebSocket-Extensions") != "" {
 		return fmt.Errorf("handshake: %s %v", resp.Status, resp.Header)

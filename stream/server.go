@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
@@ -29,6 +30,7 @@ type Server struct {
 	nextConn atomic.Uint64
 	draining atomic.Bool
 	running  atomic.Bool
+	feed     atomic.Pointer[swapcast.Feed]
 
 	subs      [channels]atomic.Int64
 	sent      atomic.Uint64
@@ -52,6 +54,7 @@ func New(o Options) (*Server, error) {
 		epoch:    strconv.FormatUint(rand.Uint64N(1<<40), 36),
 		started:  time.Now(), // monotonic; Options.Now only makes stamps
 	}
+	s.SetFeed(o.Feed)
 	s.sweepEvery = o.Timing.sweepEvery()
 	for i := range o.Shards {
 		s.shards = append(s.shards, newShard(s, i))
@@ -63,6 +66,13 @@ func New(o Options) (*Server, error) {
 	}
 	return s, nil
 }
+
+// SetFeed changes what prices and trades that are published from now on say of
+// their origin: a server learns only from its upstream whether that is a chain.
+func (s *Server) SetFeed(f swapcast.Feed) { s.feed.Store(&f) }
+
+// Feed is the present kind of feed.
+func (s *Server) Feed() swapcast.Feed { return *s.feed.Load() }
 
 // sweepEvery is how coarse deadlines are: a quarter of the shortest of them,
 // at most a second.
@@ -98,9 +108,9 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Drain lets nobody in any more, sends everybody what waits and then a close
-// frame 1001 with a hint when to reconnect, drawn for each client, and waits
-// until all have gone. When ctx ends first, the rest is cut and the error says
+// Drain lets nobody in any more, sends everybody whose socket is not full what
+// waits, and everybody a close frame 1001 with a hint when to reconnect, drawn
+// for each client, and waits until all have gone. When ctx ends first, the rest is cut and the error says
 // how many that were. Run goes on until its own context ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)

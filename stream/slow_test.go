@@ -2,7 +2,6 @@ package stream
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -410,6 +409,8 @@ func TestProtocolErrors(t *testing.T) {
 		"lone continuation":   {0x80, 0x80, 0, 0, 0, 0},
 		"fragmented ping":     {0x09, 0x80, 0, 0, 0, 0},
 		"close with one byte": {0x88, 0x81, 0, 0, 0, 0, 3},
+		"not masked":          {0x81, 0x02, '{', '}'},
+		"negative length":     {0x81, 0x80 | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 	} {
 		c := r.dialRaw("", 0)
 		if _, err := c.Conn.Write(b); err != nil {
@@ -456,12 +457,26 @@ func TestPanicEndsOneConnection(t *testing.T) {
 		})
 		<-done
 	}
-	e := victim.guard(func() end { panic(fmt.Sprint("on", " purpose")) })
-	if e.code != wire.CloseInternalError {
-		t.Errorf("%+v", e)
-	}
+	victim.guard(func() { panic("on purpose") })
 	if ce := c.expectClose(); ce.Code != 1011 {
 		t.Errorf("%v", ce)
 	}
 	other.subscribe("prices", mint(1).String())
+}
+
+func TestPanicInAHookEndsOneConnection(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{OnConn: func(i ConnInfo) func(ConnEnd) {
+		if i.TestID == "bad" {
+			panic("on purpose")
+		}
+		return func(ConnEnd) { panic("on purpose, too") }
+	}})
+	if ce := r.dial("test_id=bad").expectClose(); ce.Code != 1011 {
+		t.Errorf("%v", ce)
+	}
+	c := r.dial("test_id=good")
+	c.subscribe("prices", mint(1).String())
+	c.Close(1000, "")
+	r.await("both to go", func() bool { return r.Stats().Connections == 0 })
 }

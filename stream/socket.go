@@ -69,7 +69,7 @@ type hijacker struct {
 // Buffers of coder/websocket: requests are small, and it writes nothing but
 // control frames, which must each fit to leave in one Write.
 const (
-	readBuffer  = 512
+	readBuffer  = 256
 	writeBuffer = 256
 )
 
