@@ -57,8 +57,9 @@ type Options struct {
 	// Ready returns nil when the stream is fresh, else the reason why not,
 	// which clients see. Nil means always ready.
 	Ready func() error
-	// Feed is the kind of data that this server serves.
-	Feed swapcast.Feed
+	// Feed returns the kind of data that this server serves; nil means a live
+	// chain.
+	Feed func() swapcast.Feed
 	// AllowedOrigins are the web origins whose pages may read answers: hosts
 	// such as "example.org" or "*.example.org", with a scheme where that
 	// matters ("https://example.org"). Empty or "*" allows every page: the data
@@ -89,6 +90,9 @@ func New(o Options) http.Handler {
 		if _, err := path.Match(pattern, ""); err != nil {
 			panic(fmt.Sprintf("api: allowed origin %q: %v", pattern, err))
 		}
+	}
+	if o.Feed == nil {
+		o.Feed = func() swapcast.Feed { return swapcast.FeedLive }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

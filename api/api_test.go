@@ -103,7 +103,7 @@ func newStatus() api.Status {
 
 func options() api.Options {
 	m := newMarket()
-	return api.Options{Market: m, Pools: m.Pools, Status: newStatus, Feed: swapcast.FeedSimulated, Now: func() time.Time { return clock }}
+	return api.Options{Market: m, Pools: m.Pools, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
 }
 
 // do sends one request to a handler as net/http would and returns the answer.
@@ -290,7 +290,7 @@ func TestStatus(t *testing.T) {
 		swapcast.FeedLive: "live", swapcast.FeedSimulated: "simulated", swapcast.FeedReplay: "replay",
 	} {
 		o := options()
-		o.Feed = feed
+		o.Feed = func() swapcast.Feed { return feed }
 		var got api.Status
 		get(t, api.New(o), "/v1/status", &got)
 		if got.Feed != want || got.State != "healthy" || *got.LagMS != 84 || got.TS != clock.UnixMilli() || len(got.Sources) != 1 ||

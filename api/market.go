@@ -127,7 +127,7 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request) {
 		Name:    token.Name,
 		Source:  price.DEX,
 		Slot:    price.Slot,
-		Feed:    h.Feed,
+		Feed:    h.Feed(),
 		Pools:   poolAnswers(h.Pools(mint)),
 	}
 	if token.Known {
@@ -190,5 +190,5 @@ func (h *handler) tradeJSON(t *swapcast.Trade) json.RawMessage {
 }
 
 func (h *handler) meta(receivedAt int64) wire.Meta {
-	return wire.Meta{TS: receivedAt / int64(time.Millisecond), Feed: h.Feed}
+	return wire.Meta{TS: receivedAt / int64(time.Millisecond), Feed: h.Feed()}
 }

@@ -67,7 +67,7 @@ func FeedName(f swapcast.Feed) string {
 
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 	s := h.Status()
-	s.Feed = FeedName(h.Feed)
+	s.Feed = FeedName(h.Feed())
 	s.TS = h.Now().UnixMilli()
 	s.Limits.MaxAssets = MaxAssets
 	s.Limits.MaxTrades = MaxTrades

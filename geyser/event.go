@@ -24,6 +24,10 @@ type Event struct {
 	Block swapcast.BlockMeta    // KindBlock
 
 	Endpoint string // Options.Name of where it came from
+	// Feed is the kind of data that the endpoint says it serves: a server that
+	// plays a recording or a made-up market says so in its response header, and
+	// a live chain says nothing.
+	Feed swapcast.Feed
 	// ReceivedAt is when the message left gRPC, CreatedAt when the server says
 	// that it made it (0 unknown); Unix nanoseconds.
 	ReceivedAt int64

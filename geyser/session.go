@@ -29,11 +29,34 @@ type session struct {
 	newest    uint64
 	pings     int32
 	badSeen   bool // a decode error was logged
+	feed      swapcast.Feed
 
 	// shared with the watchdog
 	began   time.Time
 	idle    atomic.Int64 // time since began at the last data, in nanoseconds
 	blocked atomic.Bool  // waiting for the consumer: silence is our own
+}
+
+// feedHeader is the response header by which a server that is no live chain
+// says so: "simulated" or "replay".
+const feedHeader = "x-swapcast-feed"
+
+// feedOf reads what the server says it serves. It is called after the first
+// message, when the headers are there. A value that we do not know is no live
+// chain's either: it counts as a recording.
+func feedOf(stream grpc.ClientStream) swapcast.Feed {
+	header, err := stream.Header()
+	if err != nil {
+		return swapcast.FeedLive
+	}
+	switch values := header.Get(feedHeader); {
+	case len(values) == 0:
+		return swapcast.FeedLive
+	case values[0] == string(swapcast.FeedSimulated):
+		return swapcast.FeedSimulated
+	default:
+		return swapcast.FeedReplay
+	}
 }
 
 // sink is where updates go: one of the two is set.
@@ -74,10 +97,13 @@ func (s *Subscriber) stream(ctx context.Context, to sink) ending {
 		return ending{err: err, cause: context.Cause(sctx)}
 	}
 	wg.Go(func() { ss.answerPings(grpcStream) })
-	for {
+	for first := true; ; {
 		update, err := grpcStream.Recv()
 		if err != nil {
 			return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
+		}
+		if first {
+			first, ss.feed = false, feedOf(grpcStream)
 		}
 		if !ss.handle(update, time.Now()) {
 			return ending{err: sctx.Err(), cause: context.Cause(sctx), firstData: ss.firstData}
@@ -283,6 +309,7 @@ func (ss *session) event(kind Kind, u *pb.SubscribeUpdate, now time.Time) *Event
 	e := ss.events.Get().(*Event)
 	e.Kind = kind
 	e.Endpoint = ss.opts.Name
+	e.Feed = ss.feed
 	e.ReceivedAt = now.UnixNano()
 	if c := u.GetCreatedAt(); c != nil {
 		e.CreatedAt = c.GetSeconds()*int64(time.Second) + int64(c.GetNanos())

@@ -210,6 +210,9 @@ func comparePrices(t *testing.T, swaps []swapcast.Swap, seen *reader) {
 	if sol == nil || sol.Price == nil {
 		t.Fatal("no price of SOL")
 	}
+	if sol.Feed != "replay" {
+		t.Errorf("SOL's price says feed %q: the endpoint plays a recording, and its header says so", sol.Feed)
+	}
 	solVault, swap := lastRatio(swaps, swapcast.NativeMint(), swapcast.USDC())
 	t.Logf("SOL       price %.4f USD; vault ratio of its last constant-product swap against USDC (%s) %.4f", *sol.Price, swap, solVault)
 	if off := math.Abs(*sol.Price/solVault - 1); off > 0.01 {

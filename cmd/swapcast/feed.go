@@ -10,8 +10,6 @@ import (
 // feedState is what the pipeline knows of the stream's progress. The pipeline
 // goroutine writes it, status pages read it; every field is one atomic word.
 type feedState struct {
-	kind swapcast.Feed // static
-
 	tipSlot     atomic.Uint64 // highest slot seen, of any kind of update
 	slotAt      atomic.Int64  // Unix nanoseconds of the receipt of the newest update
 	confirmed   atomic.Uint64

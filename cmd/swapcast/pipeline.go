@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/market"
 	"github.com/swapcast/swapcast/parser"
@@ -24,6 +26,7 @@ type pipeline struct {
 	market *market.Market
 	stream *stream.Server
 	feed   *feedState
+	log    *slog.Logger
 	counts *parser.Metrics
 	price  prometheus.Observer // seconds to price and publish one transaction's swaps
 
@@ -47,6 +50,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		market: s.market,
 		stream: s.stream,
 		feed:   s.feed,
+		log:    s.log.With("component", "pipeline"),
 		counts: counts,
 		price:  stages.WithLabelValues("price"),
 		parser: parser.New(),
@@ -68,6 +72,12 @@ func (p *pipeline) run(ctx context.Context) error {
 
 // handle takes one event through every stage.
 func (p *pipeline) handle(event *geyser.Event) {
+	if event.Feed != p.stream.Feed() && event.Feed != swapcast.FeedLive {
+		// The upstream turns out to be no live chain. Clients are told from here
+		// on; what a --source says of itself is never taken back.
+		p.log.Warn("the source says that it is no live chain", "endpoint", event.Endpoint, "feed", string(event.Feed))
+		p.stream.SetFeed(event.Feed)
+	}
 	switch event.Kind {
 	case geyser.KindTx:
 		p.transaction(event)

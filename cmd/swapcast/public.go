@@ -18,7 +18,7 @@ func (s *server) publicHandler() http.Handler {
 		Pools:          s.pools,
 		Status:         s.status,
 		Ready:          s.ready,
-		Feed:           s.feed.kind,
+		Feed:           s.stream.Feed,
 		AllowedOrigins: s.config.AllowedOrigins,
 	})
 	mux := http.NewServeMux()
@@ -91,7 +91,7 @@ func (s *server) status() api.Status {
 	source := s.subscriberStatus()
 	state, message := s.feedHealth(now)
 	if message == "" {
-		message = s.upstream.note
+		message = feedNote(s.stream.Feed())
 	}
 	stats := s.stream.Stats()
 	var subscriptions int64

@@ -60,7 +60,7 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 		config:    c,
 		log:       env.Log,
 		upstream:  up,
-		feed:      &feedState{kind: up.feed},
+		feed:      &feedState{},
 		registry:  registry,
 		startedAt: time.Now(),
 		asked:     make(chan struct{}),
@@ -236,8 +236,8 @@ func (s *server) announce() {
 		attributes = append(attributes, "admin", "http://"+s.admin.Addr().String()+"/")
 	}
 	s.log.Info("serving", attributes...)
-	if s.upstream.note != "" {
-		s.log.Warn(s.upstream.note)
+	if note := feedNote(s.upstream.feed); note != "" {
+		s.log.Warn(note)
 	}
 }
 

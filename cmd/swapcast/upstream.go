@@ -25,7 +25,6 @@ type upstream struct {
 	subscriber *geyser.Subscriber
 	feed       swapcast.Feed
 	describe   string
-	note       string // what a person must know about the data, "" nothing
 	tokens     []swapcast.Token
 
 	player *replay.Local // the in-process server; nil for a remote source
@@ -72,10 +71,8 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Opti
 	u.feed, u.describe = play.Feed, play.Describe
 	switch play.Feed {
 	case swapcast.FeedSimulated:
-		u.note = "THE MARKET IS SIMULATED: prices, pools and wallets are made up; give --source grpcs://HOST for the real chain"
 		u.tokens = sim.Tokens()
 	case swapcast.FeedReplay:
-		u.note = "this is a replay: prices are of the time of the recording"
 		// A recording that has ended is silent, and no reconnection helps.
 		options.StaleAfter = 365 * 24 * time.Hour
 	default:
@@ -97,6 +94,18 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Opti
 	options.Target = u.player.Target()
 	options.DialOptions = u.player.DialOptions()
 	return nil
+}
+
+// feedNote is what a person must know about a kind of feed, "" nothing.
+func feedNote(feed swapcast.Feed) string {
+	switch feed {
+	case swapcast.FeedSimulated:
+		return "THE MARKET IS SIMULATED: prices, pools and wallets are made up; give --source grpcs://HOST for the real chain"
+	case swapcast.FeedReplay:
+		return "this is a replay: prices are of the time of the recording"
+	default:
+		return ""
+	}
 }
 
 // serve runs the in-process server until ctx ends; for a remote source it only
