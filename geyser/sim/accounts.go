@@ -104,6 +104,27 @@ func (m *Market) newToken(owner *acct, mn *mint, amount uint64) *acct {
 	return a
 }
 
+// ataKey is the made-up address of an owner's associated token account: like a
+// real one it follows from owner and mint, so it is the same in every run.
+func (m *Market) ataKey(owner *acct, mn *mint) (k solana.PublicKey) {
+	s := m.opt.Seed
+	for _, p := range [...]*acct{owner, mn.acct} {
+		for i := 0; i < len(p.key); i += 8 {
+			s = mix(s + golden + le.Uint64(p.key[i:]))
+		}
+	}
+	r := rng{s}
+	r.fill(k[:])
+	return k
+}
+
+// newATA is newToken for an associated token account.
+func (m *Market) newATA(owner *acct, mn *mint, amount uint64) *acct {
+	a := m.newToken(owner, mn, amount)
+	a.key = m.ataKey(owner, mn)
+	return a
+}
+
 // wallet is a trader. All of its token accounts are associated ones; those of
 // listed mints are found by index, those of launched ones in extra.
 type wallet struct {
@@ -126,13 +147,13 @@ func (m *Market) newWallet(lamports uint64, bot bool) *wallet {
 func (m *Market) token(w *wallet, mn *mint) *acct {
 	if mn.index >= 0 {
 		if w.toks[mn.index] == nil {
-			w.toks[mn.index] = &acct{key: m.newKey(), mint: mn, owner: w.acct}
+			w.toks[mn.index] = &acct{key: m.ataKey(w.acct, mn), mint: mn, owner: w.acct}
 		}
 		return w.toks[mn.index]
 	}
 	a := w.extra[mn]
 	if a == nil {
-		a = &acct{key: m.newKey(), mint: mn, owner: w.acct}
+		a = &acct{key: m.ataKey(w.acct, mn), mint: mn, owner: w.acct}
 		w.extra[mn] = a
 	}
 	return a

@@ -76,7 +76,7 @@ func (m *Market) launch() {
 	if m.rng.chance(0.2) {
 		c.heat *= 6
 	}
-	c.tokens = &acct{key: m.newKey(), mint: c.mint, owner: c.id}
+	c.tokens = &acct{key: m.ataKey(c.id, c.mint), mint: c.mint, owner: c.id}
 	m.curves = append(m.curves, c)
 	if len(m.curves) > maxCurves {
 		m.forgetCurve()
@@ -221,8 +221,8 @@ func (m *Market) migrate(c *bondingCurve) {
 
 	const fee = 15_000_001 // lamports that the migration itself costs
 	auth, lp := m.newAcct(0), m.newAcct(0)
-	authTokens := &acct{key: m.newKey(), mint: c.mint, owner: auth}
-	authSOL := &acct{key: m.newKey(), mint: sol, owner: auth}
+	authTokens := &acct{key: m.ataKey(auth, c.mint), mint: c.mint, owner: auth}
+	authSOL := &acct{key: m.ataKey(auth, sol), mint: sol, owner: auth}
 	lpUser := m.newAcct(0)
 	p := m.newPumpSwap(c.mint, sol, 0, 0, c.creator.acct)
 	p.vaultA.live, p.vaultB.live = false, false

@@ -50,7 +50,7 @@ func (m *Market) newPumpSwap(a, b *mint, x, y uint64, creator *acct) *pumpSwap {
 		p.creator = m.newAcct(1_000_000_000)
 	}
 	p.creatorAuth = m.newAcct(0)
-	p.creatorVault = m.newToken(p.creatorAuth, b, 0)
+	p.creatorVault = m.newATA(p.creatorAuth, b, 0)
 	p.feeTokens = m.shared.swapFeeTokens[b]
 	return p
 }

@@ -119,13 +119,13 @@ func (m *Market) makeMints() {
 	m.mid0 = append([]float64(nil), m.mids...)
 	for i, auth := range m.shared.jupAuth {
 		for _, mn := range m.mints {
-			a := m.newToken(auth, mn, uint64(5*mn.unit/m.mids[mn.index])+uint64(m.rng.n(1000)))
+			a := m.newATA(auth, mn, uint64(5*mn.unit/m.mids[mn.index])+uint64(m.rng.n(1000)))
 			m.list(a)
 			m.shared.jupTokens[i][mn] = a
 		}
 	}
 	for _, mn := range m.mints {
-		a := m.newToken(m.shared.swapFeeTo, mn, uint64(1000*mn.unit/m.mids[mn.index]))
+		a := m.newATA(m.shared.swapFeeTo, mn, uint64(1000*mn.unit/m.mids[mn.index]))
 		m.list(a)
 		m.shared.swapFeeTokens[mn] = a
 	}
@@ -312,12 +312,12 @@ func (m *Market) makeWallets() {
 	m.bank = m.newWallet(100_000_000*sol, false)
 	for _, mn := range m.mints {
 		// A thousand million dollars of each token: more than any run moves.
-		m.bank.toks[mn.index] = m.newToken(m.bank.acct, mn, uint64(1e9/m.mids[mn.index]*mn.unit))
+		m.bank.toks[mn.index] = m.newATA(m.bank.acct, mn, uint64(1e9/m.mids[mn.index]*mn.unit))
 	}
 	for range botCount {
 		w := m.newWallet(50_000*sol, true)
 		for _, mn := range m.mints {
-			w.toks[mn.index] = m.newToken(w.acct, mn, uint64(2e7/m.mids[mn.index]*mn.unit))
+			w.toks[mn.index] = m.newATA(w.acct, mn, uint64(2e7/m.mids[mn.index]*mn.unit))
 		}
 		m.bots = append(m.bots, w)
 	}
@@ -326,7 +326,7 @@ func (m *Market) makeWallets() {
 		for _, mn := range m.mints[1:] {
 			if mn.index == tokUSDC || m.rng.chance(0.25) {
 				usd := m.rng.logNormal(800, 1.3)
-				w.toks[mn.index] = m.newToken(w.acct, mn, uint64(usd/m.mids[mn.index]*mn.unit))
+				w.toks[mn.index] = m.newATA(w.acct, mn, uint64(usd/m.mids[mn.index]*mn.unit))
 			}
 		}
 		m.wallets = append(m.wallets, w)

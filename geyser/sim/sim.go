@@ -15,7 +15,8 @@ import (
 // Options says what market to make. The zero value works.
 type Options struct {
 	// Seed chooses everything that is random. The same Options give the same
-	// bytes.
+	// bytes; with another StartSlot the same seed has the same pools, wallets and
+	// decisions, but signatures, blockhashes and launched mints of its own.
 	Seed uint64
 	// TPS is the mean number of transactions in a simulated second, 1 to
 	// 50,000; 0 means 500.
@@ -162,6 +163,9 @@ func New(o Options) (*Market, error) {
 	m.makePools()
 	m.makeWallets()
 	m.prev = m.blockhash(m.parent).String()
+	// Pools and wallets have the same addresses in every run of a seed; tokens
+	// that launch and signatures are new when the market starts again later.
+	m.keys = rng{mix(m.keys.s ^ mix(o.StartSlot))}
 	return m, nil
 }
 
@@ -190,7 +194,7 @@ func (m *Market) unixNow() int64 { return m.slotAt / 1e9 }
 func (m *Market) sign(dst []byte) {
 	m.txs++
 	n := m.txs
-	base := mix(m.opt.Seed ^ 0x51_6e_a7_0e)
+	base := mix(m.opt.Seed ^ mix(m.opt.StartSlot))
 	for i := 0; i < 64; i += 8 {
 		le.PutUint64(dst[i:], mix(n+base+uint64(i)*golden))
 	}

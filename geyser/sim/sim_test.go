@@ -59,6 +59,35 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
+// TestStartingAgain checks what two runs of one seed share that begin at
+// different slots, as after a restart.
+func TestStartingAgain(t *testing.T) {
+	a, b := market(t, Options{Seed: 2, StartSlot: 400_000_000}), market(t, Options{Seed: 2, StartSlot: 400_100_000})
+	seen := map[string]bool{}
+	for range 1000 {
+		if x := next(t, a).GetTransaction(); x != nil {
+			seen[string(x.GetTransaction().GetSignature())] = true
+		}
+	}
+	for range 1000 {
+		if x := next(t, b).GetTransaction(); x != nil && seen[string(x.GetTransaction().GetSignature())] {
+			t.Fatal("a signature of the first run comes again in the second")
+		}
+	}
+	for i := range a.venues {
+		if a.venues[i].base().id.key != b.venues[i].base().id.key {
+			t.Fatalf("pool %d has another address", i)
+		}
+	}
+	for i, w := range a.wallets {
+		for j, mn := range a.mints {
+			if a.token(w, mn).key != b.token(b.wallets[i], b.mints[j]).key {
+				t.Fatalf("wallet %d has another account for %s", i, mn.symbol)
+			}
+		}
+	}
+}
+
 // accountState is what a conservation check knows of an account.
 type accountState struct {
 	lamports uint64
