@@ -561,3 +561,29 @@ func TestRunRaw(t *testing.T) {
 		t.Errorf("filter: %v", f)
 	}
 }
+
+// TestSubscriberFeed: what a server says of its data reaches every event, and
+// a new stream may say something else.
+func TestSubscriberFeed(t *testing.T) {
+	saying := func(values ...string) script {
+		return func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+			if len(values) > 0 {
+				if err := s.SetHeader(metadata.Pairs(feedHeader, values[0])); err != nil {
+					return err
+				}
+			}
+			return say(s, slotUpdate(1, pb.SlotStatus_SLOT_PROCESSED), txUpdate())
+		}
+	}
+	r := start(t, serve(t, saying("simulated"), saying("replay"), saying("something else"), saying(),
+		func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error { return hold(s) }), 0)
+	for i, want := range []swapcast.Feed{swapcast.FeedSimulated, swapcast.FeedReplay, swapcast.FeedReplay, swapcast.FeedLive} {
+		for range 2 {
+			e := r.next(t)
+			if e.Feed != want {
+				t.Errorf("stream %d: feed %q, want %q", i, e.Feed, want)
+			}
+			e.Release()
+		}
+	}
+}
