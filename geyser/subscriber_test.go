@@ -587,3 +587,20 @@ func TestSubscriberFeed(t *testing.T) {
 		}
 	}
 }
+
+// TestSubscriberTLSMismatch: TLS to a plain server is a connection problem with
+// the handshake's own words in the log.
+func TestSubscriberTLSMismatch(t *testing.T) {
+	o := serve(t, func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error { return hold(s) })
+	o.TLS = true
+	var log lockedBuffer
+	o.Logger = log.logger()
+	r := start(t, o, 0)
+	log.waitFor(t, "reason=connect", 1)
+	if !strings.Contains(log.String(), "handshake") {
+		t.Errorf("log: %s", log.String())
+	}
+	if st := r.sub.Status(); st.Connected {
+		t.Errorf("status: %+v", st)
+	}
+}
