@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/coder/websocket"
+
 	"github.com/swapcast/swapcast/stream/client"
 )
 

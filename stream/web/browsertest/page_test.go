@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -43,9 +44,15 @@ func TestPriceChangeIsSeen(t *testing.T) {
 	p.until("candles on the chart", painted)
 }
 
-// The page looks as it should be shown to people.
+// The page looks as it should be shown to people. SWAPCAST_SITE names a running
+// server to be shown in place of the played market:
+//
+//	SWAPCAST_SITE=http://127.0.0.1:8080/ SWAPCAST_SCREENSHOT=page.png go test -run TestScreenshots ./stream/web/browsertest
 func TestScreenshots(t *testing.T) {
-	s := newSite(t)
+	s := &site{t: t, url: os.Getenv("SWAPCAST_SITE")}
+	if s.url == "" {
+		s = newSite(t)
+	}
 	for _, shot := range []struct {
 		variable string
 		look     look

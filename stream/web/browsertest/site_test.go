@@ -50,7 +50,7 @@ func newSite(t *testing.T, quiet ...string) *site {
 		Market: s.market,
 		Pools:  func(solana.PublicKey) []api.Pool { return nil },
 		Status: func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
-		Feed:   swapcast.FeedSimulated,
+		Feed:   func() swapcast.Feed { return swapcast.FeedSimulated },
 	})
 	mux.Handle("/", pages)
 	mux.Handle("/v1/", apis)

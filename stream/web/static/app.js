@@ -131,9 +131,8 @@ async function seed(mint) {
   }
   if (!t.seeded) {
     t.seeded = true;
-    const past = trades.filter((x) => x.price > 0).reverse();
-    const prices = settled(past.map((x) => x.price));
-    t.history.seed(past.map((x, i) => ({ ms: x.ts, price: prices[i] })));
+    const past = trades.filter((x) => x.price > 0).map((x) => ({ ms: x.ts, price: x.price })).reverse();
+    t.history.seed(settled(past));
     watchlist.redraw(t);
   }
   if (mint !== selected) return;

@@ -115,19 +115,29 @@ export class History {
 }
 
 /**
- * The running median of trade prices. A single trade may stand far from the
- * market (a thin pool, a fee, an arbitrage); what the trades around it agree on
- * does not.
+ * A past as steady as the prices that go on from it: of each second the median
+ * of its trades, each of them the median of itself and its neighbours. A single
+ * trade may stand far from the market (a thin pool, a fee, an arbitrage); what
+ * the trades around it agree on does not.
  *
- * @param {number[]} prices in order of time
- * @param {number} [width] odd
+ * @param {{ms: number, price: number}[]} trades in rising order of time
+ * @param {number} [width] trades that are compared, odd
+ * @returns {{ms: number, price: number}[]} one for each second that had a trade
  */
-export function settled(prices, width = 7) {
+export function settled(trades, width = 7) {
   const half = width >> 1;
-  return prices.map((_, i) => {
-    const near = prices.slice(Math.max(0, i - half), i + half + 1).sort((a, b) => a - b);
-    return near[near.length >> 1];
+  const seconds = new Map();
+  trades.forEach(({ ms }, i) => {
+    const near = trades.slice(Math.max(0, i - half), i + half + 1).map((t) => t.price);
+    const second = Math.floor(ms / 1000);
+    if (!seconds.has(second)) seconds.set(second, []);
+    seconds.get(second).push(median(near));
   });
+  return [...seconds].map(([second, prices]) => ({ ms: second * 1000, price: median(prices) }));
+}
+
+function median(numbers) {
+  return numbers.sort((a, b) => a - b)[numbers.length >> 1];
 }
 
 /** Fills up to (not including) t with flat candles. */

@@ -69,8 +69,9 @@ test('closes for a sparkline stretch a short past', () => {
 });
 
 test('a trade far from the others does not become a price', () => {
-  assert.deepEqual(settled([10, 11, 99, 12, 1, 13, 12], 3), [11, 11, 12, 12, 12, 12, 13]);
-  assert.deepEqual(settled([5]), [5]);
+  const trades = (...list) => list.map(([ms, price]) => ({ ms, price }));
+  assert.deepEqual(settled(trades([0, 10], [1000, 11], [2000, 99], [3000, 12], [4000, 1], [5000, 13]), 3).map((p) => p.price), [11, 11, 12, 12, 12, 13]);
+  assert.deepEqual(settled(trades([1200, 10], [1300, 12], [1900, 10], [2100, 11], [2200, 11]), 1), trades([1000, 10], [2000, 11]));
   assert.deepEqual(settled([]), []);
 });
 
