@@ -49,7 +49,7 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 		return err
 	}
 	defer listener.Close()
-	env.Log.Info("playing "+src.Describe, "feed", src.Feed, "speed", o.Speed, "loop", o.Loop,
+	env.Log.Info("playing", "source", src.Describe, "feed", src.Feed, "speed", o.Speed, "loop", o.Loop,
 		"waits_for_client", o.WaitForClient, "token", o.Token != "")
 	if _, err := fmt.Fprintf(env.Stdout, "swapcast geyser: %s\nlistening on %s (gRPC)\n", src.Describe, listener.Addr()); err != nil {
 		return err
