@@ -657,3 +657,49 @@ func TestTooManyStreams(t *testing.T) {
 	wantCode(t, err, codes.InvalidArgument, "")
 	settle(t, open(t, c, everything()))
 }
+
+// Clients that come, change their minds and go must hold up neither the player
+// nor each other.
+func TestClientsComeAndGo(t *testing.T) {
+	src := chain(100, 900, 8)
+	l, c := serve(t, replay.Options{
+		Reopen: func() (replay.Source, error) { return &list{updates: src}, nil },
+		Loop:   true, WaitForClient: true, QueueSize: 64, StoredSlots: 20,
+	})
+	var wg sync.WaitGroup
+	for i := range 24 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 7))
+			for range 6 {
+				ctx, cancel := context.WithCancel(t.Context())
+				stream, err := c.Subscribe(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				for range 1 + rng.IntN(3) {
+					r := atLevel(pb.CommitmentLevel(rng.IntN(3)))
+					if rng.IntN(3) == 0 {
+						r.FromSlot = ptr(l.Stats().FirstSlot + 5)
+					}
+					_ = stream.Send(r) // a refusal shows in Recv
+					for range rng.IntN(60) {
+						if _, err := stream.Recv(); err != nil {
+							if code := status.Code(err); code != codes.OutOfRange && code != codes.Internal {
+								t.Error(err)
+							}
+							break
+						}
+					}
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	before := l.Stats().Played
+	stream := open(t, c, everything())
+	words(t, stream, 200)
+	if l.Stats().Played <= before {
+		t.Error("the player stands still")
+	}
+}
