@@ -2,9 +2,13 @@ package client_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +27,7 @@ const patience = 20 * time.Second
 type live struct {
 	t      *testing.T
 	url    string
+	keys   string // file of API keys, "" none
 	server atomic.Pointer[stream.Server]
 	stop   func()
 }
@@ -30,6 +35,13 @@ type live struct {
 func newLive(t *testing.T) *live {
 	t.Helper()
 	l := &live{t: t}
+	l.start()
+	return l
+}
+
+func (l *live) start() {
+	t := l.t
+	t.Helper()
 	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.server.Load().ServeHTTP(w, r) }))
 	l.url = hs.URL
 	l.restart()
@@ -37,15 +49,15 @@ func newLive(t *testing.T) *live {
 		l.stop()
 		hs.Close()
 	})
-	return l
 }
 
 // restart drains the present server, if any, and starts another.
 func (l *live) restart() {
 	l.t.Helper()
 	s, err := stream.New(stream.Options{
-		Feed:   swapcast.FeedSimulated,
-		Timing: stream.Timing{ReconnectMin: time.Millisecond, ReconnectMax: 50 * time.Millisecond},
+		Feed:     swapcast.FeedSimulated,
+		KeysFile: l.keys,
+		Timing:   stream.Timing{ReconnectMin: time.Millisecond, ReconnectMax: 50 * time.Millisecond},
 	})
 	if err != nil {
 		l.t.Fatal(err)
@@ -203,6 +215,30 @@ func TestOverAServerRestart(t *testing.T) {
 	}
 	if s := c.Stats(); s.Connects != 2 {
 		t.Errorf("stats %+v, want two connections", s)
+	}
+}
+
+// A key that the server does not know ends the client at once, and says so.
+func TestKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "tester %x\n", sha256.Sum256([]byte("right"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := &live{t: t, keys: file}
+	l.start()
+	for _, key := range []string{"", "wrong"} {
+		c, err := client.New(l.url, client.Options{APIKey: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refused *client.RefusedError
+		if err := c.Run(t.Context()); !errors.As(err, &refused) || refused.Code != 4401 {
+			t.Errorf("key %q: Run returned %v, want a refusal with 4401", key, err)
+		}
+	}
+	c := dial(t, l, client.Options{APIKey: "right"})
+	if err := c.Subscribe(t.Context(), client.ChannelPrices, mint(1).String()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -12,7 +12,7 @@
 // style.
 //
 // What the page sees, stated so that nobody takes it for more: prices are asked
-// for with window_ms=100, so its candles miss what happened within 100 ms; its
+// for with window_ms=200, so its candles miss what happened within 200 ms; its
 // candles begin with the trades that the server still has; "session" counts
 // from when the page first saw a token.
 package web

@@ -104,6 +104,8 @@
  * @property {() => number} [random] jitter, uniform in [0, 1); default Math.random
  */
 
+/** WebSocket.OPEN, which every implementation numbers alike. */
+const OPEN = 1;
 /** Close codes after which the same requests would be refused again. */
 const REFUSED = new Set([1008, 1009, 4400, 4401]);
 /** A connection must have lasted so long for the backoff to start over. */
@@ -286,6 +288,7 @@ export class Swapcast {
   }
 
   #send(command) {
+    if (this.#socket.readyState !== OPEN) return; // closing: the close event settles what is pending
     this.#socket.send(JSON.stringify(command));
   }
 

@@ -1,8 +1,11 @@
 package browsertest
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -227,4 +230,19 @@ func TestServerRestart(t *testing.T) {
 	s.setState(api.StateStale)
 	p.do("reload", chromedp.Reload())
 	p.until("the feed's state", `document.querySelector('#health-banner').innerText.includes('stale')`)
+}
+
+// A server that asks for keys tells the page, and the page tells the person.
+func TestAPIKey(t *testing.T) {
+	const key = "open sesame"
+	s := &site{t: t, keys: filepath.Join(t.TempDir(), "keys")}
+	if err := os.WriteFile(s.keys, fmt.Appendf(nil, "tester %x\n", sha256.Sum256([]byte(key))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	p := open(t, s, desktop())
+	p.until("the refusal", `document.querySelector('#connection').dataset.state === 'closed' && document.querySelector('#health-banner').innerText.includes('#key=')`)
+	p.do("give the key", chromedp.Navigate("about:blank"), chromedp.Navigate(s.url+"#key="+url.QueryEscape(key)))
+	p.live()
+	p.until("no complaint", `document.querySelector('#health-banner').hidden`)
 }

@@ -27,6 +27,7 @@ type site struct {
 	market *market
 	hub    atomic.Pointer[hub]
 	state  atomic.Pointer[string] // of /v1/status
+	keys   string                 // file of API keys, "" none
 }
 
 // hub is one run of the WebSocket server.
@@ -40,6 +41,13 @@ type hub struct {
 func newSite(t *testing.T, quiet ...string) *site {
 	t.Helper()
 	s := &site{t: t}
+	s.start(quiet...)
+	return s
+}
+
+func (s *site) start(quiet ...string) {
+	t := s.t
+	t.Helper()
 	s.setState(api.StateHealthy)
 	s.restart()
 	s.market = newMarket(t, s)
@@ -77,7 +85,6 @@ func newSite(t *testing.T, quiet ...string) *site {
 		s.hub.Load().stop()
 	})
 	s.url = "http://" + ln.Addr().String() + "/"
-	return s
 }
 
 // restart puts a new WebSocket server in place of the old one, which says
@@ -85,8 +92,9 @@ func newSite(t *testing.T, quiet ...string) *site {
 func (s *site) restart() {
 	s.t.Helper()
 	server, err := stream.New(stream.Options{
-		Feed:   swapcast.FeedSimulated,
-		Timing: stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
+		Feed:     swapcast.FeedSimulated,
+		KeysFile: s.keys,
+		Timing:   stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
 	})
 	if err != nil {
 		s.t.Fatal(err)

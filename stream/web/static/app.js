@@ -57,18 +57,22 @@ const watchlist = new Watchlist({
   onRemove: remove,
 });
 
-const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS });
+// A key stands behind the #, which browsers send to nobody.
+const apiKey = new URLSearchParams(location.hash.slice(1)).get('key') ?? undefined;
+const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS, apiKey });
 feed.on('message', (m) => vitals.message(m));
 feed.on('price', priced);
 feed.on('trade', traded);
 feed.on('state', (state) => vitals.state(state));
 feed.on('close', ({ code, reason, retryInMs }) => {
-  vitals.state(feed.state, { retryInMs, reason: retryInMs < 0 ? `close code ${code} ${reason}` : '' });
+  vitals.state(feed.state, { retryInMs, code, reason });
 });
 feed.on('gap', ({ channel, assetId }) => {
   if (channel === 'trades' && assetId === selected) seed(selected); // fetch what the tape has missed
 });
 addEventListener('online', () => feed.reconnectNow());
+addEventListener('hashchange', () => location.reload());
+document.addEventListener('visibilitychange', () => document.hidden || feed.reconnectNow());
 
 // Data.
 
@@ -247,7 +251,9 @@ function select(mint) {
   learn(t);
   store.set('selected', mint);
   if (before) feed.unsubscribe('trades', before).catch(() => {});
-  feed.subscribe('trades', mint).catch((error) => complain(`Trades of ${format.short(mint)}: ${error.message}.`));
+  feed.subscribe('trades', mint).catch((error) => {
+    if (feed.state !== 'closed') complain(`Trades of ${format.short(mint)}: ${error.message}.`);
+  });
   seed(mint);
 }
 
@@ -427,11 +433,10 @@ async function start() {
   const mints = Array.isArray(saved) && saved.every((m) => typeof m === 'string' && !format.mintProblem(m)) ? saved : null;
   const top = loadTop();
   const first = (mints ?? await top).slice(0, MOST_TOKENS);
-  const following = follow(first);
+  follow(first).catch((error) => error.code === 'refused' || complain(`The list cannot be followed: ${error.message}.`));
   const last = store.get('selected', '');
   if (first.length) select(first.includes(last) ? last : first[0]);
   else searched();
-  await following;
 }
 
 start();

@@ -24,6 +24,7 @@ export class Vitals {
   #skew = 0; // milliseconds that the server's clock is ahead of ours
   #waitingUntil = 0;
   #state = 'idle';
+  #closed = ''; // why there is no connection and will be none
 
   /** '' while no message has said; else 'live', 'simulated' or 'replay'. */
   feed = '';
@@ -43,15 +44,23 @@ export class Vitals {
   }
 
   /** Shows a connection state. */
-  state(state, { retryInMs = 0, reason = '' } = {}) {
+  state(state, { retryInMs = 0, code = 0, reason = '' } = {}) {
     this.#state = state;
     this.#waitingUntil = Date.now() + retryInMs;
     const pill = this.#el('connection');
     pill.dataset.state = state;
-    pill.title = reason;
+    pill.title = '';
     this.#el('connection-text').textContent = STATES[state];
-    if (state === 'closed') this.health(`The server does not want this page's connection${reason ? `: ${reason}` : ''}.`);
+    if (state === 'closed') this.#refused(code, reason);
     if (state !== 'open') this.#el('lag').textContent = '–';
+  }
+
+  /** Says why there will be no connection, and what helps. */
+  #refused(code, reason) {
+    this.#closed = code === 4401
+      ? 'This server asks for an API key: write #key=YOUR_KEY at the end of this page’s address.'
+      : `The server refuses this page’s connection (close code ${code}${reason && `: ${reason}`}).`;
+    this.health('');
   }
 
   /** Takes what /v1/status says, and how long the question took. */
@@ -74,7 +83,8 @@ export class Vitals {
   }
 
   /** Shows what is wrong with the feed; nothing where the note is empty. */
-  health(note) {
+  health(feedNote) {
+    const note = this.#closed || feedNote; // what ended the page's connection matters more
     const banner = this.#el('health-banner');
     if (this.#el('health-note').textContent !== note) this.#el('health-note').textContent = note;
     banner.hidden = !note;

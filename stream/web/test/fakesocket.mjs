@@ -8,6 +8,7 @@ export class FakeSocket {
     return FakeSocket.all.at(-1);
   }
 
+  readyState = 0;
   sent = [];
   closedWith = undefined;
 
@@ -19,6 +20,7 @@ export class FakeSocket {
   // The client's side.
 
   send(text) {
+    if (this.readyState !== 1) throw new Error(`sent ${text} in state ${this.readyState}`);
     this.sent.push(JSON.parse(text));
   }
 
@@ -29,6 +31,7 @@ export class FakeSocket {
   // The server's side.
 
   accept() {
+    this.readyState = 1;
     this.onopen({});
     return this;
   }
@@ -38,7 +41,13 @@ export class FakeSocket {
     return this;
   }
 
+  /** The close has begun, and its event is yet to come. */
+  closing() {
+    this.readyState = 2;
+  }
+
   hangUp(code = 1006, reason = '') {
+    this.readyState = 3;
     this.onclose({ code, reason });
   }
 

@@ -236,6 +236,16 @@ describe('connections', () => {
     assert.deepEqual(feed.subscriptions('prices'), [SOL]);
   });
 
+  test('what is asked while the connection is closing waits for the next one', async () => {
+    const { feed } = start();
+    const socket = FakeSocket.last.accept();
+    socket.closing();
+    const ack = feed.subscribe('prices', SOL);
+    const next = reconnect(socket);
+    next.grant();
+    assert.deepEqual((await ack).assets, [SOL]);
+  });
+
   test('what is unsubscribed during its renewal does not come back', async () => {
     const { feed, socket } = await subscribed();
     const next = reconnect(socket);
