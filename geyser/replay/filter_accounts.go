@@ -52,7 +52,7 @@ func accountFilters(m map[string]*pb.SubscribeRequestFilterAccounts) ([]accountF
 }
 
 func (f *accountFilter) match(a *pb.SubscribeUpdateAccountInfo) bool {
-	if f.signature != nil && *f.signature != (a.TxnSignature != nil) {
+	if f.signature != nil && *f.signature != (a.GetTxnSignature() != nil) {
 		return false
 	}
 	if f.accounts != nil {
@@ -202,7 +202,7 @@ func sliced(a *pb.SubscribeUpdateAccountInfo, want []dataSlice) *pb.SubscribeUpd
 	}
 	return &pb.SubscribeUpdateAccountInfo{
 		Pubkey: a.GetPubkey(), Lamports: a.GetLamports(), Owner: a.GetOwner(), Executable: a.GetExecutable(),
-		RentEpoch: a.GetRentEpoch(), Data: data, WriteVersion: a.GetWriteVersion(), TxnSignature: a.TxnSignature,
+		RentEpoch: a.GetRentEpoch(), Data: data, WriteVersion: a.GetWriteVersion(), TxnSignature: a.GetTxnSignature(),
 	}
 }
 
