@@ -107,6 +107,10 @@ func benchmarkSink(b *testing.B, subscribers int) {
 // benchmarkSockets reports, beside the time of a publication until all is
 // written, the CPU time of a delivery: of the whole process, readers included.
 func benchmarkSockets(b *testing.B, subscribers int) {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(2*subscribers+100) {
+		b.Skipf("%d open files are allowed, %d are needed", files.Cur, 2*subscribers+100)
+	}
 	r := newRig(b, Options{})
 	conns := make([]*rawClient, subscribers)
 	for i := range conns {

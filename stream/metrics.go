@@ -63,6 +63,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	reg.MustRegister(m.connections, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
 		m.evicted, m.writes, m.writtenBytes)
+	// What has not happened yet is 0, not missing.
+	for k := range kinds {
+		m.sent.WithLabelValues(k.label())
+	}
+	for ch := range channels {
+		m.subscriptions.WithLabelValues(ch.name())
+	}
+	for _, code := range []wire.CloseCode{
+		wire.CloseNormal, wire.CloseGoingAway, wire.CloseProtocolError, wire.CloseAbnormal, wire.ClosePolicy, wire.CloseTooBig,
+		wire.CloseInternalError, wire.CloseOverload, wire.CloseBadRequest, wire.CloseBadKey, wire.CloseSlowConsumer,
+	} {
+		m.closed.WithLabelValues(code.String())
+	}
 	return m
 }
 

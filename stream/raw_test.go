@@ -227,3 +227,16 @@ func (f rawFrame) message(t testing.TB) message {
 	}
 	return m
 }
+
+// messages decodes a text frame that may be a batch.
+func (f rawFrame) messages(t testing.TB) []message {
+	t.Helper()
+	if f.payload[0] != '[' {
+		return []message{f.message(t)}
+	}
+	var batch []message
+	if err := json.Unmarshal(f.payload, &batch); err != nil {
+		t.Fatal(err)
+	}
+	return batch
+}
