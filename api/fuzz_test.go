@@ -1,0 +1,54 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/api"
+)
+
+// FuzzRequests sends any path and query: never a panic, always JSON, never a
+// status that the OpenAPI document does not know, and never more trades or
+// prices than the limits say.
+func FuzzRequests(f *testing.F) {
+	for _, seed := range []struct{ path, query string }{
+		{"/v1/prices", "assets=" + swapcast.NativeMintAddress},
+		{"/v1/prices", "assets=,&assets=%00"},
+		{"/v1/trades/" + swapcast.NativeMintAddress, "limit=1000"},
+		{"/v1/trades/x", "limit=+1"},
+		{"/v1/tokens/\xff", "%"},
+		{"/v1/wallets/a/pnl", ";"},
+	} {
+		f.Add(seed.path, seed.query)
+	}
+	h := api.New(options())
+	f.Fuzz(func(t *testing.T, path, query string) {
+		request := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		request.URL.Path, request.URL.RawQuery = "/"+strings.TrimPrefix(path, "/"), query
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, request)
+		switch recorder.Code {
+		case 200, 400, 404, 501:
+		case 301, 307, 308: // the path had . or .. or // in it
+			return
+		default:
+			t.Fatalf("status %d", recorder.Code)
+		}
+		var got list
+		if !json.Valid(recorder.Body.Bytes()) {
+			t.Fatalf("no JSON: %q", recorder.Body)
+		}
+		if recorder.Code == 200 && strings.HasPrefix(request.URL.Path, "/v1/prices") {
+			if err := json.Unmarshal(recorder.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if len(got.Prices)+len(got.Errors) > api.MaxAssets {
+				t.Fatalf("%d prices and %d errors", len(got.Prices), len(got.Errors))
+			}
+		}
+	})
+}
