@@ -103,7 +103,10 @@ func (s *Subscriber) stream(ctx context.Context, to sink) ending {
 			return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
 		}
 		if first {
-			first, ss.feed = false, feedOf(grpcStream)
+			first = false
+			feed := feedOf(grpcStream)
+			ss.feed = feed
+			ss.Subscriber.feed.Store(&feed)
 		}
 		if !ss.handle(update, time.Now()) {
 			return ending{err: sctx.Err(), cause: context.Cause(sctx), firstData: ss.firstData}

@@ -36,6 +36,7 @@ type Subscriber struct {
 	lastUpdate atomic.Int64
 	reconnects atomic.Uint64
 	reason     atomic.Pointer[Reason]
+	feed       atomic.Pointer[swapcast.Feed]
 }
 
 // Status is how an endpoint is doing.
@@ -48,6 +49,8 @@ type Status struct {
 	LastUpdateAt int64
 	Reconnects   uint64 // streams that ended since Run began
 	Reason       string // why the last stream ended; "" while connected or before the first
+	// Feed is what the last stream said that it serves; see Event.Feed.
+	Feed swapcast.Feed
 }
 
 // New checks the options. It does not connect.
@@ -75,6 +78,9 @@ func (s *Subscriber) Status() Status {
 		Slot:         s.slot.Load(),
 		LastUpdateAt: s.lastUpdate.Load(),
 		Reconnects:   s.reconnects.Load(),
+	}
+	if f := s.feed.Load(); f != nil {
+		st.Feed = *f
 	}
 	if r := s.reason.Load(); r != nil && !st.Connected {
 		st.Reason = string(*r)

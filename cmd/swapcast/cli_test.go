@@ -256,6 +256,15 @@ func TestCutCapture(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("record: %d %s", code, stderr)
 	}
+	// What was simulated stays so when it is played again.
+	play, err := openPlaySource("replay:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if play.Feed != swapcast.FeedSimulated || !play.Recorded {
+		t.Errorf("the recording of the market is feed %q", play.Feed)
+	}
+	play.Source.(io.Closer).Close()
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +293,7 @@ func record(t *testing.T, path string) (code int, stdout, stderr string) {
 	address := l.Addr().String()
 	l.Close()
 	runForTest(t, func(ctx context.Context) error {
-		var cli = geyserCmd{Source: "market:?seed=3&tps=500", Listen: address, StoredSlots: 100, StoredMB: 64, QueueSize: 65536, PingInterval: time.Second, Compression: "none", MaxRequestKB: 4096}
+		cli := geyserCmd{Source: "market:?seed=3&tps=500", Listen: address, StoredSlots: 100, StoredMB: 64, QueueSize: 65536, PingInterval: time.Second, Compression: "none", MaxRequestKB: 4096}
 		return cli.Run(ctx, testEnviron(t))
 	})
 	waitForPort(t, address)

@@ -16,7 +16,6 @@ type feedState struct {
 	finalized   atomic.Uint64
 	newestBlock atomic.Int64 // block time of the newest block meta, Unix seconds
 	blockSlot   atomic.Uint64
-	swaps       atomic.Uint64
 	txs         atomic.Uint64
 }
 

@@ -113,7 +113,7 @@ func (c *geyserCmd) options(src *playSource, log *slog.Logger) replay.Options {
 	v, _ := buildInfo()
 	o := replay.Options{
 		Source: src.Source, Reopen: src.Reopen, Speed: src.Speed, Loop: src.Loop || c.Loop,
-		WaitForClient: src.Feed == swapcast.FeedReplay && !c.NoWait,
+		WaitForClient: src.Recorded && !c.NoWait,
 		EndWithSource: c.EndWithSource,
 		Token:         c.XToken, Simulated: src.Feed == swapcast.FeedSimulated, Version: v,
 		StoredSlots: c.StoredSlots, StoredBytes: c.StoredMB << 20,

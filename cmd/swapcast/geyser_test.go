@@ -32,7 +32,7 @@ func recording(t *testing.T, n uint64) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w, err := capture.NewWriter(f)
+	w, err := capture.NewWriter(f, swapcast.FeedLive)
 	if err != nil {
 		t.Fatal(err)
 	}

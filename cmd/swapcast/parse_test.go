@@ -135,7 +135,7 @@ func captureOf(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w, err := capture.NewWriter(f)
+	w, err := capture.NewWriter(f, swapcast.FeedLive)
 	if err != nil {
 		t.Fatal(err)
 	}

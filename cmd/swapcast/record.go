@@ -47,11 +47,9 @@ func (c *recordCmd) Run(ctx context.Context, env *environ) error {
 	if err != nil {
 		return err
 	}
-	w, err := capture.NewWriter(file)
-	if err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
-	}
-	r := &recorder{cmd: c, writer: w, name: name}
+	r := &recorder{cmd: c, name: name, begin: func() (*capture.Writer, error) {
+		return capture.NewWriter(file, sub.Status().Feed)
+	}}
 	r.began = r.clock()
 	if c.Duration > 0 {
 		var cancel context.CancelFunc
@@ -60,7 +58,7 @@ func (c *recordCmd) Run(ctx context.Context, env *environ) error {
 	}
 	err = r.record(ctx, sub, env)
 	// Whatever ended it, what was recorded is completed.
-	if closeErr := errors.Join(w.Close(), file.Close()); closeErr != nil && err == nil {
+	if closeErr := errors.Join(r.complete(), file.Close()); closeErr != nil && err == nil {
 		err = fmt.Errorf("%s: %w", name, closeErr)
 	}
 	env.Log.Info("recorded", r.progress()...)
@@ -131,10 +129,11 @@ type recorder struct {
 	cmd   *recordCmd
 	name  string
 	began time.Time
+	begin func() (*capture.Writer, error) // called with the first message, when the feed is known
 
 	// guarded by mu: the stream's goroutine writes, the ticker's flushes
 	mu     sync.Mutex
-	writer *capture.Writer
+	writer *capture.Writer // nil before the first message
 	txs    uint64
 	slots  uint64
 	slot   uint64
@@ -172,6 +171,9 @@ func (r *recorder) record(ctx context.Context, sub *geyser.Subscriber, env *envi
 func (r *recorder) put(u *pb.SubscribeUpdate) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.start(); err != nil {
+		return err
+	}
 	if err := r.writer.Write(u); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -188,6 +190,29 @@ func (r *recorder) put(u *pb.SubscribeUpdate) error {
 	return nil
 }
 
+// start opens the capture if that has not been done. The caller holds mu.
+func (r *recorder) start() error {
+	if r.writer != nil {
+		return nil
+	}
+	w, err := r.begin()
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.name, err)
+	}
+	r.writer = w
+	return nil
+}
+
+// complete ends the capture; one that nothing came for is an empty one.
+func (r *recorder) complete() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.start(); err != nil {
+		return err
+	}
+	return r.writer.Close()
+}
+
 // tick flushes each second and reports each five.
 func (r *recorder) tick(ctx context.Context, env *environ) error {
 	ticker := time.NewTicker(time.Second)
@@ -199,7 +224,10 @@ func (r *recorder) tick(ctx context.Context, env *environ) error {
 		case <-ticker.C:
 		}
 		r.mu.Lock()
-		err := r.writer.Flush()
+		var err error
+		if r.writer != nil {
+			err = r.writer.Flush()
+		}
 		r.mu.Unlock()
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)

@@ -29,7 +29,11 @@ type playSource struct {
 	Speed    float64
 	HasSpeed bool
 	Loop     bool
-	// Feed is swapcast.FeedSimulated or swapcast.FeedReplay.
+	// Recorded is true for a recording, which begins when somebody listens and
+	// has an end; false for the market.
+	Recorded bool
+	// Feed is swapcast.FeedSimulated (the market and recordings of it) or
+	// swapcast.FeedReplay.
 	Feed swapcast.Feed
 	// Describe is for people: what is played, and how much of it.
 	Describe string
@@ -122,12 +126,16 @@ func openReplay(src *playSource, path string, p *sourceParams) error {
 		return usagef("source %q: standard input cannot be played twice", p.raw)
 	}
 	open := func() (replay.Source, error) { return capture.Open(path) }
-	var err error
-	if src.Source, err = open(); err != nil {
+	file, err := capture.Open(path)
+	if err != nil {
 		return usagef("source %q: %v", p.raw, err)
 	}
-	src.Feed = swapcast.FeedReplay
+	src.Source, src.Recorded, src.Feed = file, true, swapcast.FeedReplay
 	src.Describe = "a recording: " + describePath(path)
+	if file.Feed() == swapcast.FeedSimulated {
+		src.Feed = swapcast.FeedSimulated
+		src.Describe = "a recording of a simulated market: " + describePath(path)
+	}
 	if path != "-" {
 		src.Reopen = open
 	}

@@ -69,13 +69,12 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Opti
 		return usagef("--source %q: %v", raw, err)
 	}
 	u.feed, u.describe = play.Feed, play.Describe
-	switch play.Feed {
-	case swapcast.FeedSimulated:
+	if play.Feed == swapcast.FeedSimulated {
 		u.tokens = sim.Tokens()
-	case swapcast.FeedReplay:
+	}
+	if play.Recorded {
 		// A recording that has ended is silent, and no reconnection helps.
 		options.StaleAfter = 365 * 24 * time.Hour
-	default:
 	}
 	u.player, err = replay.NewLocal(replay.Options{
 		Source:        play.Source,

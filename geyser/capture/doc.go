@@ -5,7 +5,8 @@
 // # Captures
 //
 // A capture is a header (a zstd skippable frame with the text
-// "swapcast-capture/1"), then one zstd stream of SubscribeUpdate messages,
+// "swapcast-capture/1" and one byte that tells whether a chain, a made-up
+// market or a replay was recorded), then one zstd stream of SubscribeUpdate messages,
 // each after its length as a varint, then a length of 0 as end mark. It can
 // be written to a pipe and read from one. Writer flushes after each MiB of
 // messages and when told to, so a recorder that dies loses what came since;

@@ -14,12 +14,15 @@ import (
 	"strings"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+
+	"github.com/swapcast/swapcast"
 )
 
 // File is an opened input of any kind. One goroutine at a time.
 type File struct {
 	line   *timeline
 	closer io.Closer
+	feed   swapcast.Feed
 }
 
 // Open opens a capture (either form), a JSON file of getTransaction or
@@ -47,7 +50,7 @@ func open(path string, stdin io.Reader, slots bool) (*File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("standard input: %w", err)
 		}
-		return &File{line: &timeline{in: in, slots: slots}, closer: in}, nil
+		return &File{line: &timeline{in: in, slots: slots}, closer: in, feed: in.recorded()}, nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -62,7 +65,7 @@ func open(path string, stdin io.Reader, slots bool) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{line: &timeline{in: in, slots: slots}, closer: in}, nil
+	return &File{line: &timeline{in: in, slots: slots}, closer: in, feed: in.recorded()}, nil
 }
 
 // Next returns the next update, which is the caller's to keep. io.EOF is the
@@ -71,12 +74,18 @@ func open(path string, stdin io.Reader, slots bool) (*File, error) {
 // final and comes after all that could be read before it.
 func (f *File) Next(ctx context.Context) (*pb.SubscribeUpdate, error) { return f.line.next(ctx) }
 
+// Feed is what the captures in the input say was recorded: simulated where any
+// of them was made from a made-up market. RPC JSON says nothing, which reads as
+// a live chain.
+func (f *File) Feed() swapcast.Feed { return f.feed }
+
 // Close closes what Open opened.
 func (f *File) Close() error { return f.closer.Close() }
 
 type feedCloser interface {
 	feed
 	io.Closer
+	recorded() swapcast.Feed
 }
 
 // openFeed opens one file.
@@ -132,6 +141,13 @@ func (p *plainFeed) next() (s step, err error) {
 		return s, &ItemError{Where: p.path + ": " + item.Where, Err: item.Err}
 	}
 	return s, fmt.Errorf("%s: %w", p.path, err)
+}
+
+func (p *plainFeed) recorded() swapcast.Feed {
+	if p.reader == nil {
+		return swapcast.FeedLive
+	}
+	return p.reader.Feed()
 }
 
 func (p *plainFeed) Close() error {
@@ -214,6 +230,34 @@ func trimPath(err error, path string) error {
 		return inner
 	}
 	return err
+}
+
+func (f *folderFeed) recorded() swapcast.Feed {
+	found := swapcast.FeedLive
+	for _, path := range f.paths {
+		switch feed := feedOfFile(path); feed {
+		case swapcast.FeedLive:
+		case swapcast.FeedSimulated:
+			return feed
+		default:
+			found = feed
+		}
+	}
+	return found
+}
+
+// feedOfFile reads the header of one file. What cannot be read is reported when
+// the file's turn comes.
+func feedOfFile(path string) swapcast.Feed {
+	f, err := os.Open(path)
+	if err != nil {
+		return swapcast.FeedLive
+	}
+	defer f.Close()
+	head := make([]byte, headerSize)
+	n, _ := io.ReadFull(f, head)
+	feed, _ := feedIn(head[:n])
+	return feed
 }
 
 func (f *folderFeed) Close() error {

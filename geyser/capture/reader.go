@@ -22,7 +22,8 @@ type Reader struct {
 	zstd   *zstd.Decoder // nil in the framed form
 	framed bool
 	ended  bool // the end mark was the last thing read
-	n      int  // messages read
+	feed   swapcast.Feed
+	n      int // messages read
 	buf    []byte
 	err    error // sticky
 }
@@ -46,7 +47,12 @@ func newReader(src *bufio.Reader, f form) (*Reader, error) {
 	case formJSON:
 		return nil, errors.New("this is JSON, not a capture")
 	}
-	if _, err := src.Discard(len(header)); err != nil {
+	head, err := src.Peek(headerSize)
+	if err != nil {
+		return nil, err
+	}
+	feed, _ := feedIn(head)
+	if _, err := src.Discard(headerSize); err != nil {
 		return nil, err
 	}
 	// One goroutine: what comes before a cut must all be delivered, and
@@ -55,7 +61,7 @@ func newReader(src *bufio.Reader, f form) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{src: bufio.NewReaderSize(z, 64<<10), zstd: z}, nil
+	return &Reader{src: bufio.NewReaderSize(z, 64<<10), zstd: z, feed: feed}, nil
 }
 
 // Next returns the next message, which is the caller's to keep. io.EOF ends a
@@ -82,6 +88,9 @@ func (r *Reader) Next(ctx context.Context) (*pb.SubscribeUpdate, error) {
 	}
 	return u, nil
 }
+
+// Feed is what the capture's header says was recorded.
+func (r *Reader) Feed() swapcast.Feed { return r.feed }
 
 // Close frees the decoder. It does not close the reader below.
 func (r *Reader) Close() {

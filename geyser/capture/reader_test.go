@@ -45,7 +45,7 @@ func updates(n int) []*pb.SubscribeUpdate {
 func written(t testing.TB, us []*pb.SubscribeUpdate) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := NewWriter(&b)
+	w, err := NewWriter(&b, swapcast.FeedLive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestPlainZstd(t *testing.T) {
 func TestCutEverywhere(t *testing.T) {
 	want := updates(6)
 	var b bytes.Buffer
-	w, err := NewWriter(&b)
+	w, err := NewWriter(&b, swapcast.FeedLive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,10 +223,10 @@ func TestDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := func(b []byte) []byte { return append([]byte(header), z.EncodeAll(b, nil)...) }
+	packed := func(b []byte) []byte { return append([]byte(captureHeader(swapcast.FeedLive)), z.EncodeAll(b, nil)...) }
 	good := written(t, updates(3))
 	flipped := bytes.Clone(good)
-	flipped[len(header)] ^= 0x10
+	flipped[headerSize] ^= 0x10
 	for name, c := range map[string]struct {
 		input []byte
 		want  string
@@ -306,10 +306,10 @@ func (f *failing) Write(p []byte) (int, error) {
 }
 
 func TestWriterErrors(t *testing.T) {
-	if _, err := NewWriter(&failing{}); !errors.Is(err, errDisk) {
+	if _, err := NewWriter(&failing{}, swapcast.FeedLive); !errors.Is(err, errDisk) {
 		t.Errorf("header: %v", err)
 	}
-	w, err := NewWriter(&failing{n: len(header)})
+	w, err := NewWriter(&failing{n: headerSize}, swapcast.FeedLive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +325,7 @@ func TestWriterErrors(t *testing.T) {
 	if err := w.Close(); !errors.Is(err, errDisk) {
 		t.Errorf("close: %v", err)
 	}
-	if w, err = NewWriter(io.Discard); err != nil {
+	if w, err = NewWriter(io.Discard, swapcast.FeedLive); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Write(&pb.SubscribeUpdate{}); err == nil {
@@ -342,7 +342,7 @@ func TestWriterErrors(t *testing.T) {
 // TestWriterFlushes: a recorder that never calls Flush loses a bounded amount.
 func TestWriterFlushes(t *testing.T) {
 	var b bytes.Buffer
-	w, err := NewWriter(&b)
+	w, err := NewWriter(&b, swapcast.FeedLive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,8 +394,8 @@ func TestCorpusStream(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	f.Add(written(f, updates(4)))
 	f.Add(framed(f, updates(4)))
-	f.Add([]byte(header))
-	f.Add(append([]byte(header), 0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0))
+	f.Add([]byte(captureHeader(swapcast.FeedLive)))
+	f.Add(append([]byte(captureHeader(swapcast.FeedLive)), 0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := NewReader(bytes.NewReader(b))
 		if err != nil {
@@ -444,7 +444,7 @@ func BenchmarkWriter(b *testing.B) {
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	for b.Loop() {
-		w, err := NewWriter(io.Discard)
+		w, err := NewWriter(io.Discard, swapcast.FeedLive)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -470,6 +470,34 @@ func BenchmarkImportBlock(b *testing.B) {
 	for b.Loop() {
 		if us, items, err := drain(b, Import(bytes.NewReader(blob)).Next); err != nil || len(items) != 0 || len(us) != 1791 {
 			b.Fatal(len(us), items, err)
+		}
+	}
+}
+
+// A recording of a made-up market says so for ever.
+func TestCaptureRemembersItsFeed(t *testing.T) {
+	for _, feed := range []swapcast.Feed{swapcast.FeedLive, swapcast.FeedSimulated, swapcast.FeedReplay} {
+		path := filepath.Join(t.TempDir(), "some.capture")
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := NewWriter(f, feed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for _, open := range []string{path, filepath.Dir(path)} {
+			file, err := Open(open)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := file.Feed(); got != feed {
+				t.Errorf("%s recorded %q, reads %q", open, feed, got)
+			}
+			file.Close()
 		}
 	}
 }

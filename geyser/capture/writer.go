@@ -9,6 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/swapcast/swapcast"
 )
 
 // flushEvery is how many bytes of messages a Writer gathers at most before
@@ -24,9 +26,10 @@ type Writer struct {
 	err     error // sticky: after a failed write the stream has no known end
 }
 
-// NewWriter writes the header to w. Close completes the capture.
-func NewWriter(w io.Writer) (*Writer, error) {
-	if _, err := io.WriteString(w, header); err != nil {
+// NewWriter writes the header to w, with the kind of feed that is recorded.
+// Close completes the capture.
+func NewWriter(w io.Writer, feed swapcast.Feed) (*Writer, error) {
+	if _, err := io.WriteString(w, captureHeader(feed)); err != nil {
 		return nil, err
 	}
 	// One goroutine, 4 MiB of history: about 100 MB/s on one core, a tenth of
