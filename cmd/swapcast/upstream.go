@@ -83,6 +83,8 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Opti
 		Speed:         play.Speed,
 		WaitForClient: true,
 		Lossless:      true,
+		StoredSlots:   150, // the one subscriber is in this process and never far behind
+		StoredBytes:   16 << 20,
 		Simulated:     play.Feed == swapcast.FeedSimulated,
 		Logger:        log.With("component", "player"),
 	})
