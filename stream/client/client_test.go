@@ -88,6 +88,45 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+// The server names no request when it leaves one unread.
+func TestUnreadRequestsAreSentAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *server) {
+		c := srv.start(Options{})
+		p := srv.accept()
+		first := subscribe(t, c, ChannelPrices, sol)
+		id := p.want("subscribe", ChannelPrices, sol)
+		second := subscribe(t, c, ChannelTrades, sol)
+		p.grant(p.want("subscribe", ChannelTrades, sol), ChannelTrades, "e", sol)
+		mustDone(t, second)
+		asked := time.Now()
+		p.send(`{"type":"error","code":"rate_limited","message":"this one was not read"}`)
+		if again := p.want("subscribe", ChannelPrices, sol); again != id || time.Since(asked) != resendAfter {
+			t.Errorf("asked again with id %s after %s, want %s after %s", again, time.Since(asked), id, resendAfter)
+		}
+		p.grant(id, ChannelPrices, "e", sol)
+		mustDone(t, first)
+		if e := next[*Error](t, c); e.Code != "rate_limited" {
+			t.Errorf("event %+v", e)
+		}
+	})
+}
+
+func TestRefusedRenewalIsAnEvent(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *server) {
+		c := srv.start(Options{})
+		p := srv.accept()
+		done := subscribe(t, c, ChannelPrices, sol)
+		p.grant(p.want("subscribe", ChannelPrices, sol), ChannelPrices, "e", sol)
+		mustDone(t, done)
+		p.hangUp()
+		p = srv.accept()
+		p.send(`{"type":"error","id":%q,"code":"too_many_subscriptions","message":"at most 0"}`, p.want("subscribe", ChannelPrices, sol))
+		if e := next[*Error](t, c); e.Code != "too_many_subscriptions" {
+			t.Errorf("event %+v", e)
+		}
+	})
+}
+
 func TestUnsubscribeAndPing(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *server) {
 		c := srv.start(Options{})

@@ -119,7 +119,8 @@ type Status struct {
 	Message  string `json:"message"`
 }
 
-// Error is a complaint of the server that answers no request of this client's.
+// Error is a complaint of the server that answers no request of the user's: one
+// without an id, or the refusal of a renewal after a reconnect.
 type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

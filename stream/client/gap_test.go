@@ -261,8 +261,9 @@ func FuzzFrame(f *testing.F) {
 		if _, err := c.register(&request{command: r.command, assets: r.assets, done: r.done}); err != nil {
 			t.Fatal(err)
 		}
-		c.frame(data) // must neither panic nor block
+		s := &session{limited: make(chan struct{}, 1)}
+		c.frame(s, data) // must neither panic nor block
 		c.seqs.connected()
-		c.frame(data)
+		c.frame(s, data)
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/coder/websocket"
+
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // head is what every message begins with.
@@ -27,14 +29,14 @@ func (c *Client) read(s *session) error {
 			c.malformed(fmt.Errorf("binary frame of %d bytes", len(data)))
 			continue
 		}
-		c.frame(data)
+		c.frame(s, data)
 	}
 }
 
 // frame takes one frame: an object, or with batch=1 an array of them.
-func (c *Client) frame(data []byte) {
+func (c *Client) frame(s *session, data []byte) {
 	if !bytes.HasPrefix(data, []byte("[")) {
-		c.message(data)
+		c.message(s, data)
 		return
 	}
 	var batch []json.RawMessage
@@ -43,12 +45,12 @@ func (c *Client) frame(data []byte) {
 		return
 	}
 	for _, m := range batch {
-		c.message(m)
+		c.message(s, m)
 	}
 }
 
 // message decodes one object and passes it to whom it concerns.
-func (c *Client) message(data []byte) {
+func (c *Client) message(s *session, data []byte) {
 	c.mu.Lock()
 	c.stats.Messages++
 	c.stats.Bytes += uint64(len(data))
@@ -70,15 +72,15 @@ func (c *Client) message(data []byte) {
 	case "gap":
 		decode(c, data, c.gap)
 	case "status":
-		decode(c, data, func(s *Status) { c.slot(s.Slot); c.deliver(s) })
+		decode(c, data, func(st *Status) { c.slot(st.Slot); c.deliver(st) })
 	case "subscribed":
-		decode(c, data, func(s *Subscribed) { c.subscribed(h.ID, s) })
+		decode(c, data, func(ack *Subscribed) { c.subscribed(h.ID, ack) })
 	case "unsubscribed", "pong":
 		c.mu.Lock()
 		c.answered(h.ID, answer{})
 		c.mu.Unlock()
 	case "error":
-		decode(c, data, func(e *Error) { c.complaint(h.ID, e) })
+		decode(c, data, func(e *Error) { c.complaint(s, h.ID, e) })
 	default:
 		c.mu.Lock()
 		c.stats.Unknown++
@@ -138,8 +140,10 @@ func (c *Client) subscribed(id string, s *Subscribed) {
 	}
 }
 
-// complaint takes an error: the answer to a request, or an event of its own.
-func (c *Client) complaint(id string, e *Error) {
+// complaint takes an error: the answer to a request, or an event of its own. A
+// renewal has nobody who waits for its answer, so that its refusal is an event.
+func (c *Client) complaint(s *session, id string, e *Error) {
+	limited := e.Code == string(wire.RateLimited)
 	c.mu.Lock()
 	var r *request
 	if e.AssetID != "" {
@@ -148,7 +152,13 @@ func (c *Client) complaint(id string, e *Error) {
 		r = c.answered(id, answer{err: &RequestError{Code: e.Code, Message: e.Message}})
 	}
 	c.mu.Unlock()
-	if r == nil {
+	if r == nil && limited {
+		select {
+		case s.limited <- struct{}{}:
+		default:
+		}
+	}
+	if r == nil || r.renewal && !limited {
 		c.deliver(e)
 	}
 }

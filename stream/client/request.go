@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -220,6 +221,19 @@ func (c *Client) granted(r *request, a answer) {
 			c.wanted[key] = struct{}{}
 		}
 	}
+}
+
+// unanswered returns the commands that wait for an answer, in the order in which
+// they were asked. Called with mu held.
+func (c *Client) unanswered() []command {
+	waiting := make([]command, 0, len(c.pending))
+	for _, r := range c.pending {
+		waiting = append(waiting, r.command)
+	}
+	slices.SortFunc(waiting, func(a, b command) int {
+		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+	})
+	return waiting
 }
 
 // renewals groups what is subscribed into requests of a bounded size.

@@ -1,13 +1,11 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +22,7 @@ type session struct {
 	start   time.Time
 	silence time.Duration // Options.SilentAfter
 	done    chan struct{} // closed when reading has ended
+	limited chan struct{} // one slot: the server has left a message unread
 
 	// Shared.
 	heard  atomic.Int64 // nanoseconds after start of the last sign of life
@@ -48,7 +47,7 @@ const lasting = 10 * time.Second
 
 // connect makes one connection and reads it to its end.
 func (c *Client) connect(ctx context.Context) ending {
-	s := &session{start: time.Now(), silence: c.opts.SilentAfter, done: make(chan struct{})}
+	s := &session{start: time.Now(), silence: c.opts.SilentAfter, done: make(chan struct{}), limited: make(chan struct{}, 1)}
 	dialCtx, cancel := context.WithTimeout(ctx, c.opts.AckTimeout)
 	conn, resp, err := websocket.Dial(dialCtx, c.url, &websocket.DialOptions{
 		HTTPClient:     c.opts.HTTPClient,
@@ -68,6 +67,7 @@ func (c *Client) connect(ctx context.Context) ending {
 	helpers.Go(func() { s.watch() })
 	helpers.Go(func() { s.closeOn(ctx) })
 	helpers.Go(func() { c.renew(ctx, s, renew) })
+	helpers.Go(func() { c.resend(s) })
 	err = c.read(s)
 	close(s.done)
 	c.disconnected()
@@ -126,13 +126,7 @@ func (c *Client) connected(s *session) (renew []command) {
 	c.stats.Connects++
 	c.seqs.connected()
 	renew = c.renewals()
-	waiting := make([]command, 0, len(c.pending))
-	for _, r := range c.pending {
-		waiting = append(waiting, r.command)
-	}
-	slices.SortFunc(waiting, func(a, b command) int { // in the order in which they were asked
-		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
-	})
+	waiting := c.unanswered()
 	c.conn = s
 	c.mu.Unlock()
 	if first {
@@ -192,13 +186,57 @@ func (c *Client) renewOne(ctx context.Context, s *session, cmd command) bool {
 		default:
 			return false
 		}
-		timer := time.NewTimer(backoff(try+2, c.opts.MinBackoff, c.opts.MaxBackoff, 1))
-		select {
-		case <-timer.C:
-		case <-s.done:
-			timer.Stop()
+		if !s.pause(backoff(try+2, c.opts.MinBackoff, c.opts.MaxBackoff, 1)) {
 			return false
 		}
+	}
+}
+
+// A server that is asked too fast leaves messages unread and says so, but not
+// which. What has no answer is then sent again: after a while, and slowly.
+const (
+	resendAfter = time.Second
+	resendEvery = 50 * time.Millisecond
+)
+
+// resend repeats unanswered requests whenever the server has left one unread.
+func (c *Client) resend(s *session) {
+	for {
+		select {
+		case <-s.limited:
+		case <-s.done:
+			return
+		}
+		if !s.pause(resendAfter) {
+			return
+		}
+		c.mu.Lock()
+		waiting := c.unanswered()
+		c.mu.Unlock()
+		for _, cmd := range waiting {
+			c.mu.Lock()
+			_, still := c.pending[cmd.ID]
+			c.mu.Unlock()
+			if !still {
+				continue
+			}
+			s.send(cmd)
+			if !s.pause(resendEvery) {
+				return
+			}
+		}
+	}
+}
+
+// pause waits, and reports whether the session still stands.
+func (s *session) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.done:
+		return false
 	}
 }
 
@@ -259,11 +297,7 @@ func (s *session) watch() {
 				s.send(command{Action: wire.ActionPing, ID: "alive"})
 			}
 		}
-		timer := time.NewTimer(next)
-		select {
-		case <-timer.C:
-		case <-s.done:
-			timer.Stop()
+		if !s.pause(next) {
 			return
 		}
 	}

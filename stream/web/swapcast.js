@@ -110,6 +110,10 @@ const OPEN = 1;
 const REFUSED = new Set([1008, 1009, 4400, 4401]);
 /** A connection must have lasted so long for the backoff to start over. */
 const LASTING_MS = 10_000;
+/** A message that the server left unread is sent again after this time, */
+const RESEND_AFTER_MS = 1000;
+/** and others without an answer at this pace. */
+const RESEND_EVERY_MS = 50;
 /** A hint to stay away for longer than this is not believed. */
 const LONGEST_HINT_MS = 120_000;
 /** Assets in one renewal: a message of about 5 KB. */
@@ -149,6 +153,8 @@ export class Swapcast {
   #askedAt = -1;
   #retryTimer = null;
   #watchTimer = null;
+  #unread = false; // the server has left a message unread
+  #resending = null; // the socket on which unanswered requests are being sent again
   #stats = { connects: 0, failures: 0, messages: 0, malformed: 0, gaps: 0, lastSlot: 0 };
 
   /**
@@ -453,7 +459,7 @@ export class Swapcast {
           if (this.#socket !== socket || this.#state !== 'open') return;
           if (error.code === 'rate_limited') {
             clearTimeout(timer);
-            await new Promise((resolve) => setTimeout(resolve, 1000));
+            await sleep(RESEND_AFTER_MS);
             if (this.#socket !== socket) return;
             again = true;
           } else {
@@ -464,6 +470,29 @@ export class Swapcast {
         }
       }
     }
+  }
+
+  /**
+   * A server that is asked too fast leaves messages unread and says so, but not
+   * which. What has no answer is sent again: after a while, and slowly.
+   */
+  async #resend() {
+    const socket = this.#socket;
+    this.#unread = true;
+    if (this.#resending === socket) return; // the loop below will see it
+    this.#resending = socket;
+    while (this.#unread) {
+      this.#unread = false;
+      await sleep(RESEND_AFTER_MS);
+      for (const [id, { command }] of [...this.#pending]) {
+        if (this.#socket !== socket) return;
+        if (!this.#pending.has(id)) continue;
+        this.#send(command);
+        await sleep(RESEND_EVERY_MS);
+      }
+      if (this.#socket !== socket) return;
+    }
+    this.#resending = null;
   }
 
   // Messages.
@@ -522,7 +551,10 @@ export class Swapcast {
   /** Takes an error; true where it answers a request. */
   #refused(m) {
     const request = this.#pending.get(m.id);
-    if (!request) return false;
+    if (!request) {
+      if (m.code === 'rate_limited') this.#resend();
+      return false;
+    }
     if (m.assetId === undefined) {
       this.#answer(m.id, new SwapcastError(m.code, m.message));
       return true;
@@ -622,6 +654,10 @@ class Sequences {
   forget(channel, assets) {
     for (const asset of assets) this.#last.delete(`${channel} ${asset}`);
   }
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The address that is dialled: scheme, default path, options of the query. */

@@ -84,6 +84,26 @@ describe('subscribe', () => {
     assert.deepEqual(log, ['error bad_json']);
   });
 
+  test('what the server has left unread is sent again', async () => {
+    const { feed, log } = start();
+    const socket = FakeSocket.last.accept();
+    const first = feed.subscribe('prices', SOL);
+    const second = feed.subscribe('trades', SOL);
+    const unread = socket.take();
+    socket.grant();
+    await second;
+    socket.say({ type: 'error', code: 'rate_limited', message: 'this one was not read' });
+    mock.timers.tick(999);
+    await settle();
+    assert.deepEqual(socket.sent, []);
+    mock.timers.tick(1);
+    await settle();
+    assert.deepEqual(socket.sent, [unread]);
+    socket.grant();
+    await first;
+    assert.deepEqual(log, ['error rate_limited']);
+  });
+
   test('unsubscribe and ping', async () => {
     const { feed, log } = start();
     const socket = FakeSocket.last.accept();
