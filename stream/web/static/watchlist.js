@@ -117,7 +117,7 @@ export class Watchlist {
     (this.#rows.get(this.#selected) ?? this.#rows.values().next().value)?.select.focus();
   }
 
-  /** Shows only tokens whose symbol, name or mint contains the text. */
+  /** Shows only tokens that match the text. */
   filter(text) {
     this.#filter = text.toLowerCase();
     this.#filtered();
@@ -192,8 +192,15 @@ export class Watchlist {
   }
 }
 
+/**
+ * Whether a token is meant by a text: part of its symbol or name, or the
+ * beginning of its mint address.
+ *
+ * @param {Token} token
+ * @param {string} text in lower case
+ */
 export function matches(token, text) {
-  return !text || [token.symbol, token.name, token.mint].some((s) => s.toLowerCase().includes(text));
+  return token.symbol.toLowerCase().includes(text) || token.name.toLowerCase().includes(text) || (text.length > 2 && token.mint.toLowerCase().startsWith(text));
 }
 
 /** A path through the closes in a box of 100 by 26; nulls before the first are left out. */

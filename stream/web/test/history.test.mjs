@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { History, settled } from '../static/history.js';
-import { sparkline } from '../static/watchlist.js';
+import { matches, sparkline } from '../static/watchlist.js';
 
 const T = 1_764_000_000; // divisible by 60
 
@@ -79,4 +79,10 @@ test('sparklines', () => {
   assert.deepEqual(sparkline([null, 1, 2]), { path: 'M50.0 24.0L100.0 2.0', direction: 1 });
   assert.deepEqual(sparkline([2, 2]), { path: 'M0.0 13.0L100.0 13.0', direction: 0 });
   assert.deepEqual(sparkline([null, 1]), { path: '', direction: 0 });
+});
+
+test('a search means symbols, names, and beginnings of addresses', () => {
+  const bonk = { symbol: 'BONK', name: 'Bonk', mint: 'DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263' };
+  for (const text of ['', 'bo', 'onk', 'dezx']) assert.equal(matches(bonk, text), true, text);
+  for (const text of ['z', 'de', 'b263', 'sol']) assert.equal(matches(bonk, text), false, text);
 });
