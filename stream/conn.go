@@ -78,12 +78,7 @@ func (c *conn) run() {
 	var e end
 	c.guard(func() { e = c.read() })
 	e = c.sock.cause(e)
-	// What the client still sends is read, or a reset would overtake our
-	// close frame. Where the client closed first, or the connection broke,
-	// this returns at once.
-	c.sock.linger(c.srv.opts.Timing.CloseTimeout, lingerBytes)
-	// An error means that it is closed already.
-	_ = c.ws.CloseNow()
+	c.bye()
 	c.shard.do(item{what: itemLeave, conn: c})
 	if ended != nil {
 		told := ConnEnd{
@@ -103,9 +98,17 @@ const lingerBytes = 8 << 20
 // may be a browser and see nothing of an HTTP status, learns the reason.
 func (c *conn) turnAway(e end) {
 	c.sock.sendClose(e.code, e.reason)
-	c.sock.linger(c.srv.opts.Timing.CloseTimeout, lingerBytes)
-	_ = c.ws.CloseNow()
+	c.bye()
 	c.srv.depart(c, e)
+}
+
+// bye closes the connection once the client has, or has had the time to. Where
+// the connection is broken it returns at once.
+func (c *conn) bye() {
+	c.sock.linger(c.srv.opts.Timing.CloseTimeout, lingerBytes)
+	// An error means that the library has seen the end already.
+	_ = c.ws.CloseNow()
+	c.sock.shut()
 }
 
 // guard lets a panic end this connection and no other.

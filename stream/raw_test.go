@@ -168,7 +168,7 @@ func (c *rawClient) frame() (rawFrame, error) {
 	}
 	f.payload = make([]byte, n)
 	if _, err := io.ReadFull(c.br, f.payload); err != nil {
-		return f, errNotWhole
+		return f, fmt.Errorf("%w: %w", errNotWhole, err)
 	}
 	switch {
 	case f.op == 1 && (!utf8.Valid(f.payload) || !json.Valid(f.payload)):

@@ -128,6 +128,7 @@ func TestTrades(t *testing.T) {
 			t.Errorf("trade: %s", m.raw)
 		}
 	}
+	r.await("the shard to tell", func() bool { return r.Stats().Sent == 3 })
 	if s := r.Stats(); s.Subscriptions["trades"] != 1 || s.Subscriptions["prices"] != 0 || s.Connections != 1 || s.Sent != 3 {
 		t.Errorf("%+v", s)
 	}

@@ -281,8 +281,7 @@ func (s *socket) writeSlow() {
 		}
 		s.mu.Unlock()
 
-		// No deadline but this one is ever set on writes, and Close shortens
-		// it: set it before the check, so that Close cannot be overruled.
+		// shut may set a nearer deadline meanwhile: that one stands.
 		err := s.setWriteLimit()
 		if err == nil {
 			_, err = s.Conn.Write(b)
@@ -303,7 +302,7 @@ func (s *socket) setWriteLimit() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closeAfter {
-		return nil // Close has set a nearer one
+		return nil // shut has set a nearer one
 	}
 	return s.Conn.SetWriteDeadline(time.Now().Add(s.limit))
 }
@@ -358,26 +357,40 @@ func (s *socket) fail() {
 	s.Conn.Close()
 }
 
-// Close ends the connection. Where a close frame still waits behind a slow
-// write, it is given closeTimeout to leave; coder/websocket calls Close right
-// after it has handed over its answer to the client's close frame.
+// Close is called by coder/websocket, right after it has handed over its
+// answer to the client's close frame among others. Where a close frame is on
+// its way the connection stays open: closing now would lose what waits, and
+// what the client still sends would reset the connection under it. The reader
+// lingers and then calls shut.
 func (s *socket) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.closeSent {
 		return nil
-	}
-	if s.slow && s.closeSent {
-		s.closeAfter = true
-		return s.Conn.SetWriteDeadline(time.Now().Add(closeAfterLimit))
 	}
 	s.closed = true
 	return s.Conn.Close()
 }
 
-// closeAfterLimit is how long a close frame may wait for a client that has
-// said goodbye itself.
-const closeAfterLimit = 2 * time.Second
+// shut closes the connection for good. What still waits for a slow client is
+// given a last moment.
+func (s *socket) shut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+	case s.slow && s.Conn.SetWriteDeadline(time.Now().Add(lastMoment)) == nil:
+		s.closeAfter = true
+	default:
+		s.closed = true
+		// The reader has ended; there is nothing to be done about an error.
+		_ = s.Conn.Close()
+	}
+}
+
+// lastMoment is how long a close frame may still wait when the reader has
+// ended.
+const lastMoment = time.Second
 
 // abort cuts the connection at once.
 func (s *socket) abort(code wire.CloseCode, reason string) {
@@ -388,8 +401,7 @@ func (s *socket) abort(code wire.CloseCode, reason string) {
 }
 
 // linger reads and forgets what the client still sends after a close frame of
-// ours, until it closes, so that closing first does not reset the connection
-// under the close frame. Only the reader may call it.
+// ours, until it closes: see Close. Only the reader may call it.
 func (s *socket) linger(d time.Duration, most int64) {
 	if s.Conn.SetReadDeadline(time.Now().Add(d)) != nil {
 		return

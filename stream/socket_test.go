@@ -44,7 +44,7 @@ func newTestSocket(t *testing.T, nc net.Conn) (*socket, chan struct{}) {
 	s := &socket{spawn: writers.Go, limit: timeLimit, writable: func() { writable <- struct{}{} }}
 	s.attach(nc)
 	t.Cleanup(func() {
-		s.Close()
+		s.shut()
 		nc.Close()
 		writers.Wait()
 	})
@@ -119,7 +119,8 @@ func TestCloseFrameBehindAPartialWrite(t *testing.T) {
 			t.Errorf("data after a close frame: %d %v", n, result)
 		}
 		if round%2 == 0 {
-			s.Close() // as the library does after its echo: what is pending still leaves
+			s.Close() // as the library does after its echo, and the reader: what is pending still leaves
+			s.shut()
 		}
 		texts, pings, pongs := 0, 0, 0
 		var closed rawFrame
