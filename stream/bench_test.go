@@ -212,6 +212,7 @@ func TestThousandConnections(t *testing.T) {
 		}
 	}
 	clients.Wait()
+	r.await("the shards to tell", func() bool { return r.Stats().Sent >= connections*each*(updates+1) })
 	if s := r.Stats(); s.Sent != connections*each*(updates+1) || s.Conflated != 0 {
 		t.Errorf("%+v", s)
 	}

@@ -79,8 +79,14 @@ func (c *conn) run() {
 	c.guard(func() { e = c.read() })
 	e = c.sock.cause(e)
 	c.bye()
-	c.shard.do(item{what: itemLeave, conn: c})
-	if ended != nil {
+	leave := item{what: itemLeave, conn: c}
+	if ended == nil {
+		c.shard.do(leave)
+	} else {
+		left := make(chan struct{})
+		leave.call = func(*shard) { close(left) }
+		c.shard.do(leave)
+		<-left // the counts are complete
 		told := ConnEnd{
 			Code: int(e.code), Reason: e.reason, Duration: c.srv.elapsed() - c.opened,
 			Sent: c.sent.Load(), Conflated: c.conflated.Load(),

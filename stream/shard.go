@@ -52,8 +52,8 @@ type item struct {
 	receivedAt int64 // of its transaction, 0 unknown
 	conn       *conn
 	request    *request
-	end        end // of conn, for itemEnd
-	call       func(*shard)
+	end        end          // of conn, for itemEnd
+	call       func(*shard) // for itemCall; after itemLeave where there is one
 }
 
 type itemKind uint8
@@ -69,7 +69,7 @@ const (
 	itemDrain                    // every connection is told to go
 	itemCut                      // every connection is cut
 	itemKeys                     // connections whose key is gone are closed
-	itemCall                     // call is called, for tests that look inside
+	itemCall                     // call looks at what the shard owns
 )
 
 // books counts what a turn of the shard did, told to the metrics at its end.
@@ -221,6 +221,9 @@ func (s *shard) take(it *item) {
 		s.join(it.conn)
 	case itemLeave:
 		s.leave(it.conn)
+		if it.call != nil {
+			it.call(s)
+		}
 	case itemDrain:
 		for c := range s.conns {
 			s.drain(c)

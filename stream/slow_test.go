@@ -43,6 +43,7 @@ func TestSlowReaderOfPrices(t *testing.T) {
 		last[m.AssetID] = m.Seq
 		got++
 	}
+	r.await("the shard to tell", func() bool { return r.Stats().Conflated+uint64(got) >= 2*updates })
 	s := r.Stats()
 	if s.Conflated == 0 || s.Conflated+uint64(got) != 2*updates {
 		t.Errorf("%d got and %d conflated of %d", got, s.Conflated, 2*updates)
