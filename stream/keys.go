@@ -40,13 +40,9 @@ func loadKeys(path string) (*keySet, error) {
 	return ks, nil
 }
 
-// parseKeys reads a keys file: one key a line, "NAME SHA256" and then limits
-// of its own if any, separated by spaces. SHA256 is the hash of the key in 64
-// hexadecimal digits (printf %s "$KEY" | sha256sum), so that who reads the
-// file cannot connect with it. Limits are conns=N (connections at one time),
-// subs=N (subscriptions a connection) and rate=N (messages a second). Empty
-// lines and those that begin with # are passed over. A key whose hash stands
-// there twice, or a name that does, is an error.
+// parseKeys reads a keys file, whose form Options.KeysFile tells: hashes, so
+// that who reads the file cannot connect with it. A key or a name that stands
+// there twice is an error.
 func parseKeys(r io.Reader) (*keySet, error) {
 	ks := &keySet{}
 	names := map[string]bool{}

@@ -32,8 +32,12 @@ type Options struct {
 	// connections are counted by address. Default none.
 	TrustedProxies []netip.Prefix
 
-	// KeysFile holds the API keys that may connect; see ParseKeys for its
-	// form. Empty: everybody may.
+	// KeysFile holds the API keys that may connect, one a line: "NAME SHA256"
+	// and limits of its own if any, separated by spaces. SHA256 is the key's
+	// hash in 64 hexadecimal digits (printf %s "$KEY" | sha256sum). Limits are
+	// conns=N (connections at one time), subs=N (subscriptions a connection)
+	// and rate=N (messages a second). Lines that begin with # are passed
+	// over. ReloadKeys reads the file again. Empty: everybody may connect.
 	KeysFile string
 
 	Limits Limits
