@@ -393,9 +393,10 @@ func (s *shard) flushAll() bool {
 func (s *shard) flush(c *conn) {
 	total := 0
 	for c.box.len() > 0 && !c.full {
+		shared := c.box.len() == 1 // fill returns the frame itself, which is not ours to write to
 		b, marks := c.box.fill(s.buf[:0], s.marks[:0], c.batch)
 		s.marks = marks
-		if cap(b) > cap(s.buf) && len(marks) > 1 {
+		if !shared {
 			s.buf = b
 		}
 		taken, result := c.sock.send(&s.sender, b, marks)
