@@ -16,7 +16,16 @@ import (
 // pricesAnswer is the answer of /v1/prices.
 type pricesAnswer struct {
 	Prices []json.RawMessage `json:"prices"` // each as on the WebSocket
-	Errors []assetError      `json:"errors,omitempty"`
+	// Tokens are the facts of the priced assets that are known, by assetId.
+	Tokens map[string]tokenFacts `json:"tokens"`
+	Errors []assetError          `json:"errors,omitempty"`
+}
+
+// tokenFacts are what does not change about a token.
+type tokenFacts struct {
+	Symbol   string `json:"symbol"` // "" unknown
+	Name     string `json:"name"`   // "" unknown
+	Decimals *uint8 `json:"decimals"`
 }
 
 // prices serves the named assets, or the most liquid ones.
@@ -31,18 +40,27 @@ func (h *handler) prices(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, p)
 		return
 	}
-	answer := pricesAnswer{Prices: []json.RawMessage{}, Errors: refused}
+	var found []swapcast.Price
 	if !named {
-		for _, price := range h.Market.Top(topPrices) {
-			answer.Prices = append(answer.Prices, h.priceJSON(&price))
-		}
+		found = h.Market.Top(topPrices)
 	}
 	for _, mint := range mints {
 		price, ok := h.Market.Price(mint)
 		if !ok {
 			price = swapcast.Price{Mint: mint}
 		}
-		answer.Prices = append(answer.Prices, h.priceJSON(&price))
+		found = append(found, price)
+	}
+	answer := pricesAnswer{Prices: make([]json.RawMessage, 0, len(found)), Tokens: map[string]tokenFacts{}, Errors: refused}
+	for i := range found {
+		answer.Prices = append(answer.Prices, h.priceJSON(&found[i]))
+		if token, ok := h.Market.Token(found[i].Mint); ok {
+			facts := tokenFacts{Symbol: token.Symbol, Name: token.Name}
+			if token.Known {
+				facts.Decimals = &token.Decimals
+			}
+			answer.Tokens[found[i].Mint.String()] = facts
+		}
 	}
 	writeJSON(w, http.StatusOK, "application/json", answer)
 }

@@ -94,7 +94,7 @@ func (d *door) admit(addr netip.Addr, key *apiKey, counted func()) (ticket, verd
 	defer d.mu.Unlock()
 	most := d.limits.ConnectionsPerAddress
 	if most == 0 {
-		most = perAddressDefault
+		most = DefaultConnectionsPerAddress
 	}
 	switch {
 	case !d.open:

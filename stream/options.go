@@ -187,9 +187,9 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// perAddressDefault is ConnectionsPerAddress where none was set; loopback is
+// DefaultConnectionsPerAddress is ConnectionsPerAddress where none was set; loopback is
 // then not counted.
-const perAddressDefault = 1000
+const DefaultConnectionsPerAddress = 1000
 
 // unlimited stands for a limit that was switched off.
 const unlimited = int(^uint(0) >> 1)

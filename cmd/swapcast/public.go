@@ -120,7 +120,7 @@ func (s *server) status() api.Status {
 			MessagesPerSecond: s.config.MessagesPerSecond,
 			MaxSubscriptions:  s.config.MaxSubscriptions,
 			MaxConnections:    s.config.MaxConnections,
-			MaxConnectionsIP:  s.config.MaxConnectionsPerAddress,
+			MaxConnectionsIP:  s.config.maxPerAddress(),
 			MaxWindowMS:       maxWindowMS,
 		},
 	}

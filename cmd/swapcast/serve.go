@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/swapcast/swapcast/stream"
 )
 
 // serveCmd is `swapcast serve`.
@@ -76,6 +78,14 @@ func (c *serveCmd) validate() error {
 		return usagef("--stale-after and --drain-timeout must be above 0")
 	}
 	return nil
+}
+
+// maxPerAddress is the limit that holds for an address that is not loopback.
+func (c *serveCmd) maxPerAddress() int {
+	if c.MaxConnectionsPerAddress == 0 {
+		return stream.DefaultConnectionsPerAddress
+	}
+	return c.MaxConnectionsPerAddress
 }
 
 // proxies reads --trusted-proxies.

@@ -53,7 +53,7 @@ func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer,
 		if options.Name, options.Target, err = grpcTarget(rest, options.TLS); err != nil {
 			return nil, usagef("--source %q: %v", raw, err)
 		}
-	} else if err = u.openPlayer(raw, log, &options); err != nil {
+	} else if err = u.openPlayer(raw, log, registry, &options); err != nil {
 		return nil, err
 	}
 	if u.subscriber, err = geyser.New(options); err != nil {
@@ -63,7 +63,7 @@ func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer,
 }
 
 // openPlayer makes the in-process server for a market: or replay: source.
-func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Options) error {
+func (u *upstream) openPlayer(raw string, log *slog.Logger, registry prometheus.Registerer, options *geyser.Options) error {
 	play, err := openPlaySource(raw)
 	if err != nil {
 		return usagef("--source %q: %v", raw, err)
@@ -85,6 +85,7 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, options *geyser.Opti
 		Lossless:      true,
 		StoredSlots:   150, // the one subscriber is in this process and never far behind
 		StoredBytes:   16 << 20,
+		Metrics:       replay.NewMetrics(registry),
 		Simulated:     play.Feed == swapcast.FeedSimulated,
 		Logger:        log.With("component", "player"),
 	})

@@ -158,10 +158,11 @@ async function refreshStatus() {
 async function loadTop() {
   for (;;) {
     try {
-      const { prices } = await get('v1/prices');
+      const { prices, tokens } = await get('v1/prices');
       for (const p of prices) {
         const t = token(p.assetId);
-        if (p.symbol) Object.assign(t, { symbol: p.symbol, name: p.name ?? '', named: true });
+        const facts = tokens[p.assetId];
+        if (facts?.symbol) Object.assign(t, { symbol: facts.symbol, name: facts.name, named: true });
         t.price ??= p;
         t.history.first ??= p.price;
       }
