@@ -97,7 +97,10 @@ func (s *Server) newConn(key *apiKey, window time.Duration) *conn {
 	}
 	// Connections come and go at random, so that turns keep shards even.
 	c.shard = s.shards[s.nextConn.Load()%uint64(len(s.shards))]
-	c.sock = &socket{spawn: s.writers.Go, limit: s.opts.Timing.DeadAfter}
+	c.sock = &socket{
+		spawn: s.writers.Go, limit: s.opts.Timing.DeadAfter,
+		dropped: func() { s.opts.Metrics.drop("control", "slow_write") },
+	}
 	c.sock.writable = func() { c.shard.do(item{what: itemWritable, conn: c}) }
 	c.touch()
 	return c

@@ -34,6 +34,9 @@ type socket struct {
 	// writable is called by the slow writer when the socket takes data again.
 	// A socket that never will is closed, which ends its reader.
 	writable func()
+	// dropped is told of a control frame that found no room behind a slow
+	// write; nil is told nothing. Called with mu held.
+	dropped func()
 
 	// owned by the reader
 	early []byte // what the HTTP server had read beyond the handshake
@@ -171,6 +174,8 @@ func (s *socket) control(p []byte) {
 		if closing || s.controls+len(p) <= maxPendingControl {
 			s.pending = append(s.pending, p...)
 			s.controls += len(p)
+		} else if s.dropped != nil {
+			s.dropped()
 		}
 		return
 	}

@@ -131,8 +131,10 @@ func (s *server) run(ctx context.Context) error {
 	defer stopUpstream()
 	defer stopDownstream()
 
-	public := &http.Server{Handler: s.publicHandler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	admin := &http.Server{Handler: adminHandler(s.registry, s.config.AdminToken, s.drain), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	public := &http.Server{Handler: s.publicHandler(), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	admin := &http.Server{Handler: adminHandler(s.registry, s.config.AdminToken, s.drain)}
+	stream.SetHTTPLimits(public)
+	stream.SetHTTPLimits(admin)
 
 	s.start(group, upstream, "source", s.upstream.serve)
 	s.start(group, upstream, "subscriber", func(ctx context.Context) error { return s.upstream.subscriber.Run(ctx, s.pipeline.events) })
