@@ -35,7 +35,7 @@ func TestNoticeNamesEveryModule(t *testing.T) {
 
 // TestDocumentLinks follows the links of the documents to files of the tree.
 func TestDocumentLinks(t *testing.T) {
-	link := regexp.MustCompile(`(?:^|[^!])\[[^]]+\]\(([^)#]+)\)`)
+	link := regexp.MustCompile(`\[[^]]+\]\(([^)#]+)\)`)
 	found := 0
 	for _, document := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"} {
 		for _, m := range link.FindAllStringSubmatch(readFile(t, document), -1) {

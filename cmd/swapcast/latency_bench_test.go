@@ -24,7 +24,7 @@ import (
 // the clients share the process. One operation is one transaction; it paces
 // itself, so ns/op is the pace and says nothing.
 func BenchmarkReceiptToSocket(b *testing.B) {
-	for _, load := range []struct{ clients, tokens int }{{1, 20}, {10, 20}, {1000, 1}} {
+	for _, load := range []struct{ clients, tokens int }{{1, 20}, {10, 20}, {100, 1}, {1000, 1}} {
 		b.Run(fmt.Sprintf("tps=5000/clients=%d/tokens=%d", load.clients, load.tokens), func(b *testing.B) {
 			benchmarkReceiptToSocket(b, load.clients, load.tokens)
 		})
