@@ -11,5 +11,15 @@ func dexes() []dex {
 		meteoraDAMMv2(),
 		pumpFun(),
 		pumpSwap(),
+		phoenix(),
+		openbookV2(),
+		lifinityV2(),
+		solfi(),
+		zerofi(),
+		humidifi(),
+		obricV2(),
+		goonfi(),
+		tessera(),
+		invariant(),
 	}
 }

@@ -19,6 +19,16 @@ func makers() []maker {
 		{dex: "meteora-damm-v2", swap: dammV2},
 		{dex: "pumpfun", swap: pumpFun},
 		{dex: "pumpswap", swap: pumpSwap},
+		{dex: "phoenix", swap: phoenix, quote: USDC()},
+		{dex: "openbook-v2", swap: openbookV2},
+		{dex: "lifinity-v2", swap: lifinityV2},
+		{dex: "solfi", swap: solfi, quote: USDC()},
+		{dex: "zerofi", swap: zerofi},
+		{dex: "humidifi", swap: humidifi},
+		{dex: "obric-v2", swap: obricV2},
+		{dex: "goonfi", swap: goonfi, quote: USDC()},
+		{dex: "tessera", swap: tessera},
+		{dex: "invariant", swap: invariant, quote: USDC()},
 	}
 }
 
