@@ -44,6 +44,7 @@ func TestWrongFlags(t *testing.T) {
 		{"bad listen", []string{"serve", "--listen", "8080"}, "is not host:port"},
 		{"bad level", []string{"serve", "--log-level", "loud"}, "--log-level"},
 		{"bad duration", []string{"serve", "--stale-after", "soon"}, "--stale-after"},
+		{"bad origin", []string{"serve", "--allowed-origins", "["}, "--allowed-origins"},
 		{"zero limit", []string{"serve", "--max-mints", "0"}, "--max-mints"},
 		{"bad proxies", []string{"serve", "--trusted-proxies", "here"}, "--trusted-proxies"},
 		{"no keys file", []string{"serve", "--api-keys-file", "/nowhere/keys"}, "/nowhere/keys"},
@@ -210,6 +211,17 @@ func checkAdmin(t *testing.T, admin string) {
 		}
 	}
 	getBody(t, admin+"/debug/pprof/goroutine?debug=1", http.StatusOK)
+	getBody(t, admin+"/debug/pprof/cmdline", http.StatusNotFound) // it would show the token
+	foreign, err := http.NewRequestWithContext(t.Context(), http.MethodGet, admin+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign.Host = "rebound.example.org"
+	if response, err := http.DefaultClient.Do(foreign); err != nil || response.StatusCode != http.StatusForbidden {
+		t.Errorf("a foreign Host: %v %v", response, err)
+	} else {
+		response.Body.Close()
+	}
 	for _, test := range []struct {
 		token string
 		want  int

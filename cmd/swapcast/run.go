@@ -132,9 +132,9 @@ func (s *server) run(ctx context.Context) error {
 	defer stopDownstream()
 
 	public := &http.Server{Handler: s.publicHandler(), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	admin := &http.Server{Handler: adminHandler(s.registry, s.config.AdminToken, s.drain)}
-	stream.SetHTTPLimits(public)
-	stream.SetHTTPLimits(admin)
+	limitHTTP(public, 30*time.Second)
+	admin := &http.Server{Handler: s.adminHandler()}
+	limitHTTP(admin, 5*time.Minute) // profiles take as long as they are asked for
 
 	s.start(group, upstream, "source", s.upstream.serve)
 	s.start(group, upstream, "subscriber", func(ctx context.Context) error { return s.upstream.subscriber.Run(ctx, s.pipeline.events) })
@@ -186,6 +186,9 @@ func (s *server) start(group *errgroup.Group, ctx context.Context, name string, 
 		err := part(ctx)
 		switch {
 		case s.draining.Load() || ctx.Err() != nil:
+			if err != nil && !errors.Is(err, context.Canceled) {
+				s.log.Warn("a part ended with an error while stopping", "part", name, "error", err)
+			}
 			return nil
 		case err == nil:
 			return fmt.Errorf("%s ended by itself", name)
@@ -241,6 +244,15 @@ func (s *server) announce() {
 	if note := feedNote(s.upstream.feed); note != "" {
 		s.log.Warn(note)
 	}
+}
+
+// adminHandler is the admin listener's.
+func (s *server) adminHandler() http.Handler {
+	handler := adminHandler(s.registry, s.config.AdminToken, s.drain)
+	if s.admin != nil && listensOnLoopback(s.admin) {
+		return onlyLoopbackHosts(handler)
+	}
+	return handler
 }
 
 // subscriberStatus is the upstream's state for status pages.

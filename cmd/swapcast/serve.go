@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"path"
 	"time"
 
 	"github.com/swapcast/swapcast/stream"
@@ -76,6 +77,11 @@ func (c *serveCmd) validate() error {
 	}
 	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 {
 		return usagef("--stale-after and --drain-timeout must be above 0")
+	}
+	for _, origin := range c.AllowedOrigins {
+		if _, err := path.Match(origin, ""); err != nil {
+			return usagef("--allowed-origins %q: %v", origin, err)
+		}
 	}
 	return nil
 }
