@@ -146,7 +146,8 @@ func (c *call) check(data, accounts int) reason {
 }
 
 // opposed reports that the instruction moved two accounts of one owner against
-// each other, which is what a swap does to a pool's vaults.
+// each other, which is what a swap does to a pool's vaults. Vaults that each own
+// themselves (Phoenix, ZeroFi) count as of one owner.
 func (c *call) opposed() bool {
 	if len(c.tokens) < 2 {
 		return false
@@ -162,8 +163,11 @@ func (c *call) opposed() bool {
 		}
 		for j := range c.tokens {
 			out := &c.tokens[j]
-			if out.amount == 0 || out.from == in.to || out.to == in.from || c.signed(owner) ||
-				c.p.rows.owner(c.tx, out.from) != owner {
+			if out.amount == 0 || out.from == in.to || out.to == in.from || c.signed(owner) {
+				continue
+			}
+			other := c.p.rows.owner(c.tx, out.from)
+			if other != owner && (owner != c.tx.Keys[in.to] || other != c.tx.Keys[out.from]) {
 				continue
 			}
 			a, b := c.p.rows.row(c.tx, in.to), c.p.rows.row(c.tx, out.from)

@@ -121,6 +121,40 @@ func TestUnknownOfMakers(t *testing.T) {
 	}
 }
 
+// TestUnknownOfSelfOwned: the same with vaults that own themselves, as those of
+// Phoenix and ZeroFi do.
+func TestUnknownOfSelfOwned(t *testing.T) {
+	for _, against := range []bool{true, false} {
+		b := NewBuilder("self-owned", user)
+		vaultA := b.Account("vault a", Key("its owner"), assetA, 9_000)
+		vaultB := b.Account("vault b", Key("another owner"), assetB, 9_000)
+		tx := func() *swapcast.Transaction {
+			from, to := b.Account("from", user, assetA, 5_000), b.Account("to", user, assetB, 5_000)
+			b.Begin(solana.MustPublicKeyFromBase58(zerofiProgram), []byte{9}, vaultA, vaultB, from, to)
+			b.Transfer(from, vaultA, user, 1_000)
+			if against {
+				b.Transfer(vaultB, to, vaultB, 500)
+			} else {
+				b.Transfer(to, vaultB, user, 500)
+			}
+			b.End()
+			return b.Tx()
+		}()
+		for i := range tx.PreTokens {
+			for _, v := range []solana.PublicKey{vaultA, vaultB} {
+				if tx.Keys[tx.PreTokens[i].Account] == v {
+					tx.PreTokens[i].Owner = v
+				}
+			}
+		}
+		if r := parse(tx); against {
+			wantReason(t, r, "unknown_instruction")
+		} else {
+			want(t, r)
+		}
+	}
+}
+
 // bookMove is one transfer of an order book's instruction.
 type bookMove struct {
 	in     bool
