@@ -51,6 +51,8 @@ type subscription struct {
 	index   int    // place in the topic's list
 	slot    int    // place in the mailbox plus one while that conflates; 0: none
 	held    *frame // price that waits for the connection's window to end
+	listed  bool   // stands among its connection's held
+	ended   bool   // nothing of it is to be sent any more
 }
 
 // subKey finds a connection's subscription.

@@ -55,6 +55,7 @@ type allowance struct {
 type delivery struct {
 	subs     map[subKey]*subscription
 	held     []*subscription // those whose price waits for the window's end
+	awaited  bool            // the shard's wheel has the window's end
 	box      mailbox
 	dirty    bool          // in the shard's list of those with something due
 	full     bool          // the socket takes nothing; itemWritable will come

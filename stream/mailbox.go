@@ -72,6 +72,30 @@ func (m *mailbox) conflate() (dropped int) {
 	return dropped
 }
 
+// forget drops the prices of subscriptions that have ended: a client that does
+// not read could else pile them up by subscribing anew. With it, the prices
+// that wait are at most bound, or one a subscription if those are more.
+func (m *mailbox) forget() (forgotten int) {
+	to := m.first
+	for _, e := range m.queue[m.first:] {
+		if e.sub != nil && e.sub.ended {
+			continue
+		}
+		m.queue[to] = e
+		to++
+		if e.sub != nil && e.sub.slot != 0 {
+			e.sub.slot = to
+		}
+	}
+	forgotten = len(m.queue) - to
+	m.counts[kindPrice] -= forgotten
+	clear(m.queue[to:])
+	if m.queue = m.queue[:to]; m.len() == 0 {
+		m.reset()
+	}
+	return forgotten
+}
+
 // pop forgets the first n messages, which have left.
 func (m *mailbox) pop(n int) {
 	for i := m.first; i < m.first+n; i++ {

@@ -25,7 +25,7 @@ func TestMailbox(t *testing.T) {
 			sub *subscription
 			seq int
 		}
-		var pushed, left, skipped int
+		var pushed, left, skipped, forgotten int
 		newest := map[*subscription]int{} // pushed
 		seen := map[*subscription]int{}   // popped
 		frames := map[*frame]sent{}
@@ -66,7 +66,7 @@ func TestMailbox(t *testing.T) {
 			box.pop(n)
 		}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			switch rapid.IntRange(0, 6).Draw(t, "step") {
 			case 0:
 				push(kindTrade, nil)
 			case 1:
@@ -89,12 +89,27 @@ func TestMailbox(t *testing.T) {
 					n += m.messages
 				}
 				pop(n)
+			case 6: // one subscription ends, another to the same asset begins
+				i := rapid.IntRange(0, len(subs)-1).Draw(t, "ended")
+				subs[i].ended = true
+				delete(newest, subs[i])
+				n := 0
+				for _, e := range box.queue[box.first:] {
+					if e.sub == subs[i] {
+						n++
+					}
+				}
+				if got := box.forget(); got != n {
+					t.Fatalf("forgot %d of %d", got, n)
+				}
+				forgotten += n
+				subs[i] = &subscription{}
 			}
 			if box.counts[kindPrice] > max(bound, len(subs)) {
 				t.Fatalf("%d prices wait", box.counts[kindPrice])
 			}
-			if n := box.counts[kindPrice] + box.counts[kindTrade] + box.counts[kindReply]; n != box.len() || pushed != left+skipped+n {
-				t.Fatalf("pushed %d, left %d, skipped %d, waiting %d", pushed, left, skipped, n)
+			if n := box.counts[kindPrice] + box.counts[kindTrade] + box.counts[kindReply]; n != box.len() || pushed != left+skipped+forgotten+n {
+				t.Fatalf("pushed %d, left %d, skipped %d, forgotten %d, waiting %d", pushed, left, skipped, forgotten, n)
 			}
 		}
 		pop(box.len())

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/coder/websocket"
 
@@ -123,6 +124,7 @@ func (s *shard) serve(c *conn, r *request) {
 		for _, t := range r.topics {
 			s.unsubscribe(c, t, r.channel)
 		}
+		s.forget(c)
 		c.refuseAssets(r.id, r.refused, reply)
 		if r.id != "" {
 			reply(newFrame(kindReply, replySize, func(dst []byte) []byte { return wire.AppendUnsubscribed(dst, r.id) }))
@@ -189,6 +191,16 @@ func (s *shard) unsubscribe(c *conn, t *topic, ch channel) {
 	s.srv.registry.release(t)
 }
 
+// forget drops what waits for a client of subscriptions that have ended; a
+// client whose socket takes it gets what was due before it unsubscribed.
+func (s *shard) forget(c *conn) {
+	if c.box.counts[kindPrice] > 0 {
+		s.flush(c)
+		c.box.forget()
+	}
+	c.held = slices.DeleteFunc(c.held, func(sub *subscription) bool { return sub.ended })
+}
+
 // drop takes a subscription off its topic and gives up its hold.
 func (s *shard) drop(sub *subscription) {
 	t, ch := sub.topic, sub.channel
@@ -198,7 +210,7 @@ func (s *shard) drop(sub *subscription) {
 	l.subs[ch][sub.index].index = sub.index
 	l.subs[ch][last] = nil
 	l.subs[ch] = l.subs[ch][:last]
-	sub.held = nil
+	sub.held, sub.ended = nil, true
 	if last == 0 {
 		l.subs[ch] = nil
 		t.leave(s, ch)

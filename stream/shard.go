@@ -335,10 +335,14 @@ func (s *shard) hold(sub *subscription, f *frame) {
 		return
 	}
 	sub.held = f
-	if len(c.held) == 0 {
+	if !c.awaited {
+		c.awaited = true
 		s.ticks.add(c, c.windowEnd(s.srv.elapsed()))
 	}
-	c.held = append(c.held, sub)
+	if !sub.listed {
+		sub.listed = true
+		c.held = append(c.held, sub)
+	}
 }
 
 // endWindows puts what windows held back into the mailboxes.
@@ -348,7 +352,9 @@ func (s *shard) endWindows() {
 		return
 	}
 	for _, c := range s.ticks.take(s.srv.elapsed()) {
+		c.awaited = false
 		for _, sub := range c.held {
+			sub.listed = false
 			if sub.held != nil {
 				s.deliverPrice(sub, sub.held)
 				sub.held = nil
