@@ -16,7 +16,8 @@ type topic struct {
 	id   string // base58
 
 	// guarded by registry.mu
-	refs       int    // subscriptions that hold it
+	refs       int    // subscriptions and waiting requests that hold it
+	published  bool   // somebody publishes to it
 	prev, next *topic // neighbours in the list of those that nobody holds
 
 	mu sync.Mutex
@@ -44,8 +45,9 @@ type local struct {
 	seqs     [channels]uint64
 }
 
-// registry finds the topic of a mint. Those that nobody holds are kept for
-// their last price up to a bound, then the longest silent is forgotten.
+// registry finds the topic of a mint. Those that nobody holds and somebody has
+// published to are kept for their last price up to a bound, then the longest
+// silent is forgotten.
 type registry struct {
 	// static after construction
 	shards  int
@@ -83,14 +85,34 @@ func (r *registry) acquire(mint solana.PublicKey) *topic {
 	return t
 }
 
-// release gives up one hold on a topic.
+// held returns the topic of a mint and holds it, if somebody holds it already:
+// another has no subscription that could be ended. Else it returns nil.
+func (r *registry) held(mint solana.PublicKey) *topic {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.topics[mint]
+	if t == nil || t.refs == 0 {
+		return nil
+	}
+	t.refs++
+	return t
+}
+
+// release gives up one hold on a topic. One that nobody has published to is
+// forgotten at once: there is nothing to keep, and clients can name as many as
+// they like.
 func (r *registry) release(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.refs--; t.refs == 0 {
-		r.link(t)
-		r.evict()
+	if t.refs--; t.refs > 0 {
+		return
 	}
+	if !t.published {
+		delete(r.topics, t.mint) // its numbers are not above floor
+		return
+	}
+	r.link(t)
+	r.evict()
 }
 
 // touch returns the topic that an update is published to.
@@ -98,6 +120,7 @@ func (r *registry) touch(mint solana.PublicKey) *topic {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.get(mint)
+	t.published = true
 	if t.refs == 0 {
 		r.unlink(t)
 		r.link(t)

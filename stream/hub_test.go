@@ -213,3 +213,52 @@ func TestOptions(t *testing.T) {
 		t.Error("two servers of one epoch")
 	}
 }
+
+// What clients ask for and nobody has ever published leaves no trace: it
+// neither takes the place of a last known price nor is it kept.
+func TestJunkMintsForgetNoPrice(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"subscribe", "unsubscribe"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Options{Shards: 1, Limits: Limits{RetainedAssets: 100}})
+			r.PublishPrice(price(1, 42))
+			c := r.dial("")
+			for k := range 3 {
+				list := mints(t, 5000+100*k, 100)
+				c.send(`{"action":%q,"assets":%s}`, action, list)
+				c.send(`{"action":"unsubscribe","assets":%s,"id":"u"}`, list)
+				for c.next().ID != "u" {
+				}
+			}
+			if n := r.Stats().Assets; n != 1 {
+				t.Errorf("%d assets, want the one that was published", n)
+			}
+			c.send(`{"action":"subscribe","assets":%q}`, mint(1))
+			if m := c.next(); m.Price == nil || *m.Price != 42 {
+				t.Errorf("the known price is gone: %s", m.raw)
+			}
+		})
+	}
+}
+
+// A mint that was forgotten because nobody had published it has the numbering
+// of a new one when somebody does.
+func TestJunkMintComesToLife(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Shards: 1})
+	c := r.dial("")
+	c.subscribe("prices", mint(1).String())
+	other := r.dial("")
+	c.send(`{"action":"unsubscribe","assets":%q,"id":"u"}`, mint(1))
+	c.next()
+	other.subscribe("prices", mint(1).String())
+	r.PublishPrice(price(1, 7))
+	if m := other.next(); m.Seq != 1 || *m.Price != 7 {
+		t.Errorf("%s", m.raw)
+	}
+	c.send(`{"action":"subscribe","assets":%q}`, mint(1))
+	if m := c.next(); m.Seq != 1 || !m.Snapshot {
+		t.Errorf("%s", m.raw)
+	}
+}

@@ -62,6 +62,10 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 		}
 	}
 	q := &request{id: r.ID, subscribe: r.Action == wire.ActionSubscribe, channel: spec.channel, since: r.Since}
+	find := c.srv.registry.held
+	if q.subscribe {
+		find = c.srv.registry.acquire
+	}
 	seen := make(map[string]struct{}, len(r.Assets))
 	for _, asset := range r.Assets {
 		if _, twice := seen[asset]; twice {
@@ -73,9 +77,11 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 			q.refused = append(q.refused, wire.AssetError{AssetID: asset, Code: wire.InvalidAsset})
 			continue
 		}
-		q.topics = append(q.topics, c.srv.registry.acquire(mint))
+		if t := find(mint); t != nil {
+			q.topics = append(q.topics, t)
+		}
 	}
-	if len(q.topics) == 0 {
+	if len(q.refused) == len(seen) {
 		c.refuseAssets(q.id, q.refused[1:], c.reply)
 		return assetError(q.id, q.refused[0])
 	}
