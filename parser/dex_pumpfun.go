@@ -222,7 +222,7 @@ func (e *pumpTradeEvent) curve(s *swapcast.Swap) {
 
 // pumpSol reads a trade against SOL.
 func (c *call) pumpSol(a pumpAccounts, e *pumpTradeEvent) reason {
-	moved, user, why := c.pumpMoved(a, e.buy)
+	moved, user, why := c.pumpMoved(c.account(a.vault), e.buy)
 	if why != "" {
 		return why
 	}
@@ -268,8 +268,7 @@ func (c *call) pumpTrader(a pumpAccounts, e *pumpTradeEvent) solana.PublicKey {
 
 // pumpMoved sums what the curve's token account gained or lost, and the user's
 // side of it.
-func (c *call) pumpMoved(a pumpAccounts, buy bool) (curve, user uint64, why reason) {
-	vault := c.account(a.vault)
+func (c *call) pumpMoved(vault uint8, buy bool) (curve, user uint64, why reason) {
 	for i := range c.tokens {
 		t := &c.tokens[i]
 		var ok bool

@@ -77,6 +77,12 @@ func pack(tx *swapcast.Transaction) []byte {
 	for _, l := range tx.Logs {
 		p.bytes([]byte(l))
 	}
+	n := min(len(tx.PreBalances), len(tx.PostBalances), len(tx.Keys))
+	p.u8(n)
+	for i := range n {
+		p.u64(tx.PreBalances[i])
+		p.u64(tx.PostBalances[i])
+	}
 	return p.out
 }
 
@@ -160,6 +166,9 @@ func unpack(data []byte) *swapcast.Transaction {
 	tx.PreTokens, tx.PostTokens = u.rows(known), u.rows(known)
 	for range u.u8() {
 		tx.Logs = append(tx.Logs, string(u.bytes()))
+	}
+	for i := range min(u.u8(), len(tx.Keys)) {
+		tx.PreBalances[i], tx.PostBalances[i] = u.u64(), u.u64()
 	}
 	return tx
 }

@@ -15,7 +15,7 @@ const (
 	kindToken
 	kindToken2022
 	kindSystem
-	kindLeaf // called by DEXes, moves nothing of interest: memo, associated token
+	kindLeaf // called by DEXes, no DEX itself: memo, associated token, vault programs
 	kindDEX  // the first DEX; the n-th is kindDEX+n
 )
 
@@ -39,6 +39,9 @@ func newPrograms(list []dex) programs {
 	p.add(solana.SystemProgramID, kindSystem)
 	p.add(solana.MemoProgramID, kindLeaf)
 	p.add(solana.SPLAssociatedTokenAccountProgramID, kindLeaf)
+	for _, k := range vaultPrograms() {
+		p.add(k, kindLeaf)
+	}
 	for i := range list {
 		p.add(solana.MustPublicKeyFromBase58(list[i].program), kindDEX+kind(i))
 	}

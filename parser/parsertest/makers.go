@@ -10,7 +10,7 @@ import (
 // time, from the same public documents as the parser's, so that a slip in one
 // place shows.
 func makers() []maker {
-	return []maker{
+	return append([]maker{
 		{dex: "raydium-v4", swap: raydiumV4},
 		{dex: "raydium-cpmm", swap: raydiumCPMM, quote: USDC()},
 		{dex: "raydium-clmm", swap: raydiumCLMM},
@@ -29,7 +29,7 @@ func makers() []maker {
 		{dex: "goonfi", swap: goonfi, quote: USDC()},
 		{dex: "tessera", swap: tessera},
 		{dex: "invariant", swap: invariant, quote: USDC()},
-	}
+	}, padMakers()...)
 }
 
 type keysAt = map[int]solana.PublicKey
