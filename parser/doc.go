@@ -23,7 +23,8 @@
 // # Amounts
 //
 // What moved is the truth: amounts come from the token transfers that the DEX's
-// instruction made itself to and from the pool's vaults. AmountIn is what the
+// instruction made itself, or had a vault program make (nested.go), to and from
+// the pool's vaults. SOL of bonding curves moves as lamports (native.go). AmountIn is what the
 // vault gained, after a Token-2022 transfer fee; AmountOut is what it paid out,
 // to the trader and to anybody else (protocol, creator, referrer) and before a
 // transfer fee. UserAmountIn is all that left the trader's account by this
