@@ -214,6 +214,53 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// gated returns a hook that lets each connection in only when it is told to,
+// and a channel that tells of each one that waits.
+func gated() (hook func(ConnInfo) func(ConnEnd), waits chan struct{}, enter chan struct{}) {
+	waits, enter = make(chan struct{}), make(chan struct{})
+	return func(ConnInfo) func(ConnEnd) {
+		waits <- struct{}{}
+		<-enter
+		return nil
+	}, waits, enter
+}
+
+// A key that is taken away while its connection is on the way to its shard
+// lets nobody in.
+func TestKeyRevokedOnTheWay(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(keyLine("alice", "s3cret", "") + keyLine("bob", "b0b", ""))
+	hook, waits, enter := gated()
+	r := newRig(t, Options{Shards: 1, KeysFile: file, OnConn: hook})
+	alice := r.dial("api_key=s3cret")
+	<-waits
+	bob := r.dial("api_key=b0b")
+	<-waits
+	write(keyLine("bob", "b0b", ""))
+	if err := r.ReloadKeys(); err != nil {
+		t.Fatal(err)
+	}
+	r.hold(0, func() {}) // the shard has looked through its connections
+	close(enter)
+	alice.send(`{"action":"ping"}`)
+	if m, err := alice.read(); err == nil {
+		t.Fatalf("a key that was taken away is served: %s", m.raw)
+	} else if code := websocket.CloseStatus(err); code != 4401 {
+		t.Errorf("ended with %v", err)
+	}
+	bob.send(`{"action":"ping"}`)
+	if m := bob.next(); m.Type != "pong" {
+		t.Errorf("%s", m.raw)
+	}
+}
+
 func TestKeysFile(t *testing.T) {
 	t.Parallel()
 	hash := strings.Repeat("ab", 32)

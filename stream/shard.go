@@ -234,7 +234,9 @@ func (s *shard) take(it *item) {
 			c.sock.abort(wire.CloseGoingAway, "server stopped")
 		}
 	case itemKeys:
-		s.checkKeys()
+		for c := range s.conns {
+			s.checkKey(c)
+		}
 	case itemCall:
 		it.call(s)
 	}
@@ -459,6 +461,7 @@ func (s *shard) join(c *conn) {
 	if s.srv.draining.Load() {
 		s.close(c, wire.CloseGoingAway, s.srv.reconnectHint())
 	}
+	s.checkKey(c) // it was read before the connection was in anybody's list
 }
 
 // leave forgets a connection that has ended.
@@ -499,12 +502,9 @@ func (s *shard) sweep() {
 	}
 }
 
-// checkKeys closes connections whose key is not known any more.
-func (s *shard) checkKeys() {
-	keys := s.srv.keys.Load()
-	for c := range s.conns {
-		if c.key != nil && !keys.has(c.key) {
-			s.close(c, wire.CloseBadKey, "the API key is not valid any more")
-		}
+// checkKey closes a connection whose key is not known any more.
+func (s *shard) checkKey(c *conn) {
+	if c.key != nil && !s.srv.keys.Load().has(c.key) {
+		s.close(c, wire.CloseBadKey, "the API key is not valid any more")
 	}
 }
