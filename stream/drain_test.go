@@ -109,6 +109,42 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
+// A connection that was let in before the end and reaches its shard after all
+// others were cut is cut, too: Run and Drain wait for it.
+func TestJoinAfterTheCut(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(r *rig){
+		"Run": func(r *rig) { r.cancel() },
+		"Drain": func(r *rig) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			go r.Drain(ctx) // its error is another test's
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hook, waits, enter := gated()
+			r := newRig(t, Options{Shards: 1, OnConn: hook, Timing: Timing{CloseTimeout: time.Hour, DeadAfter: time.Hour}})
+			first := r.dialRaw("", 0)
+			<-waits
+			enter <- struct{}{}
+			first.sendText(`{"action":"ping"}`)
+			first.expect(1)
+			late := r.dialRaw("", 0)
+			<-waits
+			end(r)
+			first.expect(8)
+			first.expectEnd()
+			first.Close()
+			r.await("the first to go", func() bool { return r.Stats().Connections == 1 })
+			r.hold(0, func() {}) // the cut is over
+			close(enter)
+			r.await("the late one to be cut", func() bool { return r.Stats().Connections == 0 })
+			late.expect(8)
+		})
+	}
+}
+
 // Connections that come and go leave nothing behind.
 func TestChurnLeavesNothing(t *testing.T) {
 	t.Parallel()

@@ -25,9 +25,10 @@ const timeLimit = 20 * time.Second
 // rig is a running server.
 type rig struct {
 	*Server
-	t    testing.TB
-	http *httptest.Server
-	stop func() // ends Run, idempotent
+	t      testing.TB
+	http   *httptest.Server
+	cancel func() // ends Run's context
+	stop   func() // ends Run, idempotent
 }
 
 func newRig(t testing.TB, o Options) *rig {
@@ -39,7 +40,7 @@ func newRig(t testing.TB, o Options) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	r := &rig{Server: s, t: t}
+	r := &rig{Server: s, t: t, cancel: cancel}
 	r.http = httptest.NewUnstartedServer(s)
 	SetHTTPLimits(r.http.Config)
 	r.http.Start()

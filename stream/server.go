@@ -29,6 +29,7 @@ type Server struct {
 	keys     atomic.Pointer[keySet] // nil: everybody may connect
 	nextConn atomic.Uint64
 	draining atomic.Bool
+	cutting  atomic.Bool // who joins a shard from now on is cut
 	running  atomic.Bool
 	feed     atomic.Pointer[swapcast.Feed]
 
@@ -100,7 +101,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.door.setOpen(true)
 	<-ctx.Done()
 	s.door.setOpen(false)
-	s.all(itemCut)
+	s.cut()
 	s.readers.Wait()
 	stop()
 	shards.Wait()
@@ -127,12 +128,19 @@ func (s *Server) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	left := s.door.count()
-	s.all(itemCut)
+	s.cut()
 	<-gone
 	if left == 0 {
 		return nil
 	}
 	return fmt.Errorf("stream: drain: %d connections were cut: %w", left, ctx.Err())
+}
+
+// cut ends every connection, those included that were let in and have not
+// joined their shard yet.
+func (s *Server) cut() {
+	s.cutting.Store(true)
+	s.all(itemCut)
 }
 
 func (s *Server) all(what itemKind) {

@@ -230,8 +230,7 @@ func (s *shard) take(it *item) {
 		}
 	case itemCut:
 		for c := range s.conns {
-			c.sock.sendClose(wire.CloseGoingAway, s.srv.reconnectHint())
-			c.sock.abort(wire.CloseGoingAway, "server stopped")
+			s.cut(c)
 		}
 	case itemKeys:
 		for c := range s.conns {
@@ -455,10 +454,19 @@ func (s *shard) drain(c *conn) {
 	s.close(c, wire.CloseGoingAway, s.srv.reconnectHint())
 }
 
+// cut ends a connection at once.
+func (s *shard) cut(c *conn) {
+	c.sock.sendClose(wire.CloseGoingAway, s.srv.reconnectHint())
+	c.sock.abort(wire.CloseGoingAway, "server stopped")
+}
+
 func (s *shard) join(c *conn) {
 	s.conns[c] = struct{}{}
 	c.nextPing = s.srv.elapsed() + s.srv.pingJitter()
-	if s.srv.draining.Load() {
+	switch {
+	case s.srv.cutting.Load():
+		s.cut(c)
+	case s.srv.draining.Load():
 		s.close(c, wire.CloseGoingAway, s.srv.reconnectHint())
 	}
 	s.checkKey(c) // it was read before the connection was in anybody's list
