@@ -101,7 +101,10 @@ func (s *Server) newConn(key *apiKey, window time.Duration) *conn {
 		spawn: s.writers.Go, limit: s.opts.Timing.DeadAfter,
 		dropped: func() { s.opts.Metrics.drop("control", "slow_write") },
 	}
-	c.sock.writable = func() { c.shard.do(item{what: itemWritable, conn: c}) }
+	c.sock.writable = func() {
+		c.touch() // it reads
+		c.shard.do(item{what: itemWritable, conn: c})
+	}
 	c.touch()
 	return c
 }

@@ -36,7 +36,8 @@ type conn struct {
 	delivery  // owned by the shard
 
 	// alive and messageBegun are in the server's time; messageBegun is 0
-	// between messages. Written by the reader, read by the shard's sweep.
+	// between messages. Written by the reader, alive by the slow writer too;
+	// read by the shard's sweep.
 	alive        atomic.Int64
 	messageBegun atomic.Int64
 	// Written by the shard, read by whoever asks.
@@ -156,7 +157,8 @@ func (c *conn) read() end {
 	}
 }
 
-// touch notes a sign of life.
+// touch notes a sign of life. The reader calls it, and the slow writer when the
+// client has made room.
 func (c *conn) touch() { c.alive.Store(int64(c.srv.elapsed())) }
 
 // readAll reads a message into buf and what it grows to.

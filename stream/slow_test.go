@@ -386,6 +386,31 @@ func TestHalfOpenSocketsGo(t *testing.T) {
 	}
 }
 
+// A client whose socket was full and has room again lives: it reads, however
+// slowly, though the pings and what it could answer them with lie far behind.
+func TestReadingIsASignOfLife(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Shards: 1, Limits: Limits{QueuedPrices: 8}, Timing: Timing{SendBuffer: 4096}})
+	c := r.dialRaw("", 4096)
+	c.sendText(`{"action":"subscribe","assets":%q}`, mint(1))
+	c.expect(1)
+	full := func(_ *shard, c *conn) bool { return c.full }
+	r.await("the socket to be full", func() bool {
+		r.PublishPrice(price(1, 1))
+		return only(r, full)
+	})
+	r.PublishPrice(price(1, 2)) // comes once there is room
+	const never = -1
+	only(r, func(_ *shard, c *conn) bool { c.alive.Store(never); return true })
+	r.await("room", func() bool { // the client does nothing but read
+		c.expect(1)
+		return !only(r, full)
+	})
+	if only(r, func(_ *shard, c *conn) bool { return c.alive.Load() == never }) {
+		t.Error("a client that reads gives no sign of life")
+	}
+}
+
 // A message that is begun and never ends is given up.
 func TestMessageThatNeverEnds(t *testing.T) {
 	t.Parallel()
