@@ -350,7 +350,7 @@ func TestHalfOpenSocketsGo(t *testing.T) {
 	t.Parallel()
 	ends := make(chan ConnEnd, 2)
 	r := newRig(t, Options{
-		Timing: Timing{PingInterval: 40 * time.Millisecond, DeadAfter: 400 * time.Millisecond},
+		Shards: 1, Timing: Timing{PingInterval: 40 * time.Millisecond, DeadAfter: 400 * time.Millisecond},
 		OnConn: func(ConnInfo) func(ConnEnd) { return func(e ConnEnd) { ends <- e } },
 	})
 	silent := r.dialRaw("", 0) // reads pings, answers none
@@ -379,7 +379,11 @@ func TestHalfOpenSocketsGo(t *testing.T) {
 	if e := <-ends; e.Code != 1006 || e.Reason != "no sign of life" || e.Duration < 400*time.Millisecond {
 		t.Errorf("%+v", e)
 	}
-	time.Sleep(500 * time.Millisecond) // over DeadAfter: pongs keep the other alive
+	// The other, alone now, has sent nothing: pongs have kept it alive, and
+	// more than one.
+	r.await("pongs of the other", func() bool {
+		return only(r, func(_ *shard, c *conn) bool { return time.Duration(c.alive.Load())-c.opened > 1200*time.Millisecond })
+	})
 	lively.send(`{"action":"ping"}`)
 	if m := <-got; m.Type != "pong" {
 		t.Errorf("%s", m.raw)
