@@ -49,7 +49,8 @@ type conn struct {
 type allowance struct {
 	bucket bucket // of messages
 	pings  bucket
-	bad    int // refused requests in a row
+	bad    int  // refused requests in a row
+	over   bool // the shard was asked to end the connection over its pings
 }
 
 // delivery is what there is to write to a client. Owned by the shard.
@@ -245,7 +246,8 @@ func (c *conn) reply(f *frame) { c.shard.do(item{what: itemReply, conn: c, frame
 func (c *conn) pinged() bool {
 	c.touch()
 	ok, abuse := c.pings.take(c.srv.elapsed())
-	if abuse {
+	if abuse && !c.over {
+		c.over = true
 		c.shard.do(item{what: itemEnd, conn: c, end: end{wire.ClosePolicy, "too many pings for too long"}})
 	}
 	return ok

@@ -307,3 +307,26 @@ func TestPingFlood(t *testing.T) {
 		t.Errorf("%d pongs", pongs)
 	}
 }
+
+// However many pings follow the one that was too many, the shard is asked once
+// to end the connection.
+func TestPingFloodQueuesOneEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Shards: 1, Limits: Limits{MessagesPerSecond: 0.01, MessageBurst: 1, AbuseMessages: 5}})
+	c := r.dialRaw("", 0)
+	r.hold(0, func() {
+		for range 500 {
+			if err := c.sendFrame(9, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.sendText(`{"action":"ping"}`) // the reader takes it after all pings
+		r.await("the flood to be read", func() bool { return r.queued(0, itemReply) == 1 })
+		if n := r.queued(0, itemEnd); n != 1 {
+			t.Errorf("the end is queued %d times", n)
+		}
+	})
+	if f := c.expect(8); f.closeCode() != wire.ClosePolicy {
+		t.Errorf("closed with %d", f.closeCode())
+	}
+}

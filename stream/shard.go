@@ -88,7 +88,9 @@ func newShard(s *Server, index int) *shard {
 	}
 }
 
-// do queues something that must be done. It never blocks.
+// do queues something that must be done. It never blocks, and nothing is ever
+// refused: what clients ask for is bounded by their message rates, and of all
+// else a connection has a few items at a time.
 func (s *shard) do(it item) {
 	s.mu.Lock()
 	s.queue = append(s.queue, it)
