@@ -26,9 +26,9 @@ import (
 // sold so far.
 //
 // Fees are of the quote and stay in its vault until claimed, or leave it at once:
-// what the event calls amount in may then be more than the vault kept. What moved
-// is the truth; the event must agree (event_mismatch) and gives the fee and the
-// reserves right after this trade: base left to sell and quote raised.
+// AmountIn is then less than the event's amount in. What moved is the truth; the
+// event must agree (event_mismatch) and gives the fee and the reserves right after
+// this trade: base left to sell and quote raised.
 //
 // The virtual reserves of a constant product curve are begun plus real. There
 // are fixed and linear curves too and the event does not say which one it is:
@@ -123,15 +123,13 @@ func launchTraded(s *swapcast.Swap, e []byte, buy bool) reason {
 	return ""
 }
 
-// launchAgrees: the base side must be exact; the quote side may lack fees that
-// left the vault at once.
+// launchAgrees compares an event's amounts with what moved. Fees that left the
+// vault, or went around it, are within the amount in; a sale's may or may not be
+// within the amount out (no sale was at hand).
 func launchAgrees(s *swapcast.Swap, in, out, fees uint64, buy bool) bool {
-	if buy {
-		return (out == s.AmountOut || out == s.UserAmountOut) &&
-			(in == s.UserAmountIn || (s.AmountIn <= in && in-s.AmountIn <= fees))
-	}
-	return (in == s.AmountIn || in == s.UserAmountIn) &&
-		(out == s.UserAmountOut || (s.AmountOut >= out && s.AmountOut-out <= fees))
+	inOK := in == s.AmountIn || in == s.UserAmountIn
+	outOK := out == s.AmountOut || out == s.UserAmountOut || (!buy && out-min(fees, out) == s.UserAmountOut)
+	return inOK && outOK
 }
 
 // side orders a quote's and a base's amount as in and out.
