@@ -52,6 +52,10 @@ type Swap struct {
 	SpotKnown bool
 	Spot      float64
 
+	// Interim says that a later swap of the same transaction goes through the
+	// same pool: nobody else could trade at the price that this one left.
+	Interim bool `json:",omitempty"`
+
 	ReceivedAt int64 // copied from the transaction
 	CreatedAt  int64
 }

@@ -59,6 +59,7 @@ func (p *Parser) Parse(tx *swapcast.Transaction, out *Result) {
 			p.instruction(i, int(k-kindDEX))
 		}
 	}
+	markInterim(out.Swaps)
 	p.tx, p.out = nil, nil
 	p.call.tx, p.call.ix = nil, nil
 }
