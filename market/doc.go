@@ -15,11 +15,31 @@
 //
 // # A pool's price
 //
-// In order of trust: virtual reserves (bonding curves); the vaults' ratio for
-// constant-product pools (Raydium v4 and CPMM, PumpSwap); the pool's own spot
-// as its event states it; else the execution price of the trade with the known
-// fee taken out. A trade too small to state a price within a hundredth of a
-// percent (fewer than 10,000 raw units on a side) is no execution price.
+// In order of trust:
+//
+//  1. virtual reserves (bonding curves);
+//  2. the spot that the pool's own event or log states: what the program
+//     computed with, fees left out;
+//  3. the vaults' ratio, for constant-product pools, and for pools that may be
+//     constant products where the trade was made at that rate. Vaults also hold
+//     fees and profit that are the pool's no more, so the ratio may be off: by
+//     1.6% in a mainnet CPMM pool of 158 SOL, by 103% in a Raydium v4 pool of a
+//     few cents;
+//  4. the execution price of the trade with the known fee taken out. A trade too
+//     small to state a price within a hundredth of a percent (fewer than 10,000
+//     raw units on a side) is no execution price.
+//
+// curve.go has the table of which DEX's vaults say what. Where a
+// constant-product pool's spot and vault ratio are more than four times apart
+// (three times as much in untaken fees as in reserves: somebody misreads the
+// pool), the one nearer to what the trade paid is believed; the price stands as
+// it was where the trade is too small to tell or lies a hundred times from
+// either. Another pool's spot must lie within a hundred times of the trade, else
+// the price stands. Each such swap is counted (spot_mismatch).
+//
+// A swap after which the same transaction goes through the same pool again
+// (Swap.Interim) makes trades and no price: nobody else could trade at the state
+// that it left, and a flash loan makes it whatever it likes.
 //
 // # A mint's price
 //

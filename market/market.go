@@ -201,8 +201,9 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) {
 }
 
 func (m *Market) addPool(s *swapcast.Swap, base, quote *mintState) *pool {
+	c, _ := curveOf(s.DEX)
 	p := &pool{
-		address: s.Pool, program: s.Program, dex: s.DEX, base: base, quote: quote,
+		address: s.Pool, program: s.Program, dex: s.DEX, curve: c, base: base, quote: quote,
 		next: m.pools[s.Pool],
 	}
 	m.pools[s.Pool] = p
