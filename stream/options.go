@@ -112,8 +112,8 @@ type Timing struct {
 	// ping, a pong, or room in a socket that was full) before its connection
 	// is cut. Default 75 s.
 	DeadAfter time.Duration
-	// MessageTimeout is how long a client may take to send one message.
-	// Default 15 s.
+	// MessageTimeout is how long a client may take to send one message; then
+	// it is closed with 4408. Default 15 s.
 	MessageTimeout time.Duration
 	// CloseTimeout is how long a connection that was told to close may take
 	// before it is cut. Default 5 s.

@@ -504,7 +504,7 @@ func (s *shard) sweep() {
 			c.ending = true
 			c.sock.abort(wire.CloseAbnormal, "no sign of life")
 		case begun != 0 && now-begun > t.MessageTimeout:
-			s.close(c, wire.ClosePolicy, "a message took too long")
+			s.close(c, wire.CloseSlowConsumer, "a message took too long to arrive")
 		case now >= c.nextPing:
 			c.nextPing = now + s.srv.pingJitter()
 			c.sock.ping()

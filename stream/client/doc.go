@@ -24,9 +24,10 @@
 // Reconnects wait with full jitter: a uniform random time up to a bound that
 // doubles from Options.MinBackoff to Options.MaxBackoff, and starts over only
 // once a connection has lasted. A close with code 1001 that carries a hint is
-// obeyed instead. Codes 4401 (bad key), 4400 (bad requests), 1008 (policy) and
-// 1009 (too big), and the handshake answers 400, 401 and 403, end Run: the same
-// requests would be refused again.
+// obeyed instead, and 4408 (too slow) is like a lost network. Codes 4401 (bad
+// key), 4400 (bad requests), 1008 (policy) and 1009 (too big), and the
+// handshake answers 400, 401 and 403, end Run: the same requests would be
+// refused again.
 //
 // A connection on which nothing is heard is asked for a pong, and given up
 // after Options.SilentAfter. A server that is up but whose feed is silent

@@ -106,7 +106,7 @@
 
 /** WebSocket.OPEN, which every implementation numbers alike. */
 const OPEN = 1;
-/** Close codes after which the same requests would be refused again. */
+/** Close codes after which the same requests would be refused again; 4408 (too slow) is none. */
 const REFUSED = new Set([1008, 1009, 4400, 4401]);
 /** A connection must have lasted so long for the backoff to start over. */
 const LASTING_MS = 10_000;

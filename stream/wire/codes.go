@@ -45,7 +45,7 @@ const (
 	CloseProtocolError CloseCode = 1002 // frames that break RFC 6455
 	CloseNoStatus      CloseCode = 1005 // never sent: the client's close frame had no code
 	CloseAbnormal      CloseCode = 1006 // never sent: the connection ended without a close frame
-	ClosePolicy        CloseCode = 1008 // far too many messages, or one that never ends
+	ClosePolicy        CloseCode = 1008 // far too many messages or pings
 	CloseTooBig        CloseCode = 1009 // a message over the size limit
 	CloseInternalError CloseCode = 1011 // a fault of the server's; the client did nothing wrong
 	CloseOverload      CloseCode = 1013 // as many connections as the key may hold; try later
@@ -53,11 +53,13 @@ const (
 
 // Close codes from 4400 to 4499 are the product's own, numbered after HTTP's.
 // After BadRequest and BadKey a client must not reconnect unchanged; after
-// SlowConsumer it may, and should ask for less (a window, fewer assets).
+// SlowConsumer it may, and should ask for less (a window, fewer assets); it
+// comes after a message that took too long to arrive, too, since that may be
+// the network's fault and another try helps.
 const (
 	CloseBadRequest   CloseCode = 4400 // ten refused requests in a row
 	CloseBadKey       CloseCode = 4401 // no API key, or one that is not known (any more)
-	CloseSlowConsumer CloseCode = 4408 // the client reads more slowly than its bound of kept messages allows
+	CloseSlowConsumer CloseCode = 4408 // the client is too slow: it reads less than its bound of kept messages allows, or does not finish a message
 )
 
 // String names the code for logs and metrics. Codes that a client made up all

@@ -235,6 +235,18 @@ describe('connections', () => {
     });
   }
 
+  for (const code of [1001, 1006, 1011, 1013, 4408]) {
+    test(`after ${code} it comes back`, async () => {
+      const { feed } = start();
+      const ack = feed.subscribe('prices', SOL);
+      FakeSocket.last.accept().hangUp(code, 'a message took too long to arrive');
+      mock.timers.tick(600_000);
+      FakeSocket.last.accept().grant();
+      await ack;
+      assert.equal(feed.state, 'open');
+    });
+  }
+
   test('renews what was granted, and sends again what was not answered', async () => {
     const { feed, socket } = await subscribed();
     const status = feed.subscribe('status');
