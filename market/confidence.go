@@ -46,7 +46,7 @@ func (r Reasons) Codes() []string {
 
 // judge gives an estimate its confidence and reasons; doc.go has the formula.
 func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
-	age := distance(m.slot, c.newest)
+	age := distance(m.time.slot, c.newest)
 	e.confidence = c.depth / (c.depth + halfDepth) * (1 - 0.2/c.effective) * c.agree *
 		decay(age, 4*m.opts.HalfLifeSlots)
 	mark := func(when bool, r Reasons) {
@@ -75,7 +75,7 @@ func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
 // because the market itself began then.
 func (m *Market) newcomer(ms *mintState) bool {
 	first := ms.state.firstSlot
-	return !ms.reference() && first > m.firstSlot+settleSlots && distance(m.slot, first) < m.opts.HalfLifeSlots
+	return !ms.reference() && first > m.time.first+settleSlots && distance(m.time.slot, first) < m.opts.HalfLifeSlots
 }
 
 // settleSlots is how long after its start the market takes every mint for an

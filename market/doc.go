@@ -81,12 +81,14 @@
 // # What is refused
 //
 // Zero amounts, a pool that swaps a mint for itself, unset mints: no price, no
-// trade, counted. A swap older than its pool's state by up to 512 slots makes
-// trades and leaves the state; older than that is a new timeline (a replay that
-// begins again) and is taken as it comes. A pool address seen under another
-// DEX's name keeps its first owner, and a swap without a pool moves no price. Decimals of 0 are read as unknown unless the
-// token list says 0: no price beats one that is off by a million. Prices outside
-// 1e-18 to 1e12 are unknown.
+// trade, counted. A swap older than its pool's state makes trades and leaves
+// the state, however old it is. Slots that lie more than 512 behind begin a new
+// timeline (a replay that begins again) once 32 transactions in a row came from
+// there and none from the present: a straggler changes no newer state. A pool
+// address seen under another DEX's name keeps its first owner, and a swap
+// without a pool moves no price. Decimals of 0 are read as unknown unless the
+// token list says 0: no price beats one that is off by a million. Prices
+// outside 1e-18 to 1e12 are unknown.
 //
 // # Concurrency, bounds, undo
 //

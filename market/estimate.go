@@ -117,7 +117,7 @@ func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candid
 			if !priceable(price) {
 				continue
 			}
-			if len(dst) == 0 || distance(m.slot, p.state.slot) < distance(m.slot, newest) {
+			if len(dst) == 0 || distance(m.time.slot, p.state.slot) < distance(m.time.slot, newest) {
 				newest = p.state.slot
 			}
 			dst = append(dst, candidate{pool: p, price: price, depth: p.depth(q)})

@@ -9,7 +9,7 @@ func (m *Market) forget() {
 	for len(m.mints) > m.opts.MaxMints {
 		m.removeMint(m.mintUse.tail, evictMintLimit)
 	}
-	if idle := m.mintUse.tail; idle != nil && distance(m.slot, idle.state.lastSlot) > m.opts.IdleSlots {
+	if idle := m.mintUse.tail; idle != nil && distance(m.time.slot, idle.state.lastSlot) > m.opts.IdleSlots {
 		m.removeMint(idle, evictMintIdle)
 	}
 	for m.nTrades > m.opts.MaxTrades {
@@ -51,7 +51,7 @@ func (m *Market) worth(p *pool) float64 {
 	if !q.known {
 		usd = 1 // SOL before its price is known: any order among its pools will do
 	}
-	return p.depth(usd) * decay(distance(m.slot, p.state.slot), m.opts.HalfLifeSlots)
+	return p.depth(usd) * decay(distance(m.time.slot, p.state.slot), m.opts.HalfLifeSlots)
 }
 
 func (m *Market) removePool(p *pool, why eviction) {

@@ -28,10 +28,9 @@ type Market struct {
 
 	mu sync.RWMutex // guards everything below and all that it points to
 
-	slot      uint64 // the newest slot on the present timeline
-	firstSlot uint64 // where the present timeline began, 0 before the first swap
-	lastAt    int64  // receipt of the newest swap, Unix ns
-	solUSD    quoteValue
+	time   timeline
+	lastAt int64 // receipt of the newest swap, Unix ns
+	solUSD quoteValue
 
 	mints    map[solana.PublicKey]*mintState
 	order    []*mintState // every mint, in no particular order, for Top
@@ -93,7 +92,9 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 		at = m.opts.Now().UnixNano()
 	}
 	m.lastAt = at
-	m.advance(s.Slot)
+	if m.time.advance(s) {
+		m.opts.Metrics.ignore(refuseRestart)
+	}
 
 	in, out2 := m.touch(s.MintIn, s.DecimalsIn, s.Slot), m.touch(s.MintOut, s.DecimalsOut, s.Slot)
 	base, quote := order(in, out2)
@@ -115,19 +116,6 @@ func refused(s *swapcast.Swap) (refusal, bool) {
 		return refuseZeroAmount, true
 	}
 	return 0, false
-}
-
-// advance moves the market's slot, back too where a timeline began again.
-func (m *Market) advance(slot uint64) {
-	switch {
-	case m.firstSlot == 0:
-		m.slot, m.firstSlot = slot, slot
-	case slot > m.slot:
-		m.slot = slot
-	case m.slot-slot > lateSlots:
-		m.slot, m.firstSlot = slot, slot
-		m.opts.Metrics.ignore(refuseRestart)
-	}
 }
 
 // touch finds or makes a mint, learns its decimals, and marks it as used.
@@ -191,11 +179,11 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) {
 	} else {
 		m.poolUse.touch(p)
 	}
-	if p.late(s) {
+	if p.late(s, m.time.number) {
 		m.opts.Metrics.ignore(refuseLate)
 		return
 	}
-	if !p.observe(s, at) {
+	if !p.observe(s, m.time.number, at) {
 		m.opts.Metrics.ignore(refuseSpot)
 	}
 }

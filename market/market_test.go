@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/market"
 )
@@ -264,13 +266,51 @@ func TestOrderOfSwaps(t *testing.T) {
 	if len(u.Trades) != 2 {
 		t.Errorf("a late trade is still a trade: %+v", u.Trades)
 	}
-	c.slot += 10_000
+}
+
+// TestOldSwaps has swaps from long before the present: some stragglers, and a
+// capture that begins again.
+func TestOldSwaps(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m := newMarket(market.Options{Metrics: market.NewMetrics(reg)})
+	c, other := tokenPool(1, 1, swapcast.USDC(), 5, 50_000), tokenPool(2, 2, swapcast.USDC(), 1, 50_000)
+	c.slot, other.slot = 10_000, 10_000
 	apply(t, m, c.pay(100))
-	c.slot, c.vaultQ = 1_000, c.vaultQ*2 // the capture begins again
-	u = apply(t, m, c.pay(100))
-	near(t, "after the timeline began again", u.Prices[0].USD, c.mid(), 1e-6)
-	if st := m.Stats(); st.Slot != 1_000 {
+	want := c.mid()
+	old := tokenPool(1, 1, swapcast.USDC(), 3, 50_000)
+	old.slot = 9_400
+	for range 100 { // never more than a few in a row
+		for range 31 {
+			near(t, "after stragglers", apply(t, m, old.pay(1)).Prices[0].USD, want, 1e-6)
+		}
+		apply(t, m, other.pay(1))
+	}
+	// One transaction with many swaps is one straggler.
+	for range 100 {
+		s := old.pay(1)
+		s.TxIndex = 7
+		near(t, "after a long transaction", apply(t, m, s).Prices[0].USD, want, 1e-6)
+	}
+	apply(t, m, other.pay(1))
+	if st := m.Stats(); st.Slot != 10_000 {
 		t.Errorf("slot = %d", st.Slot)
+	}
+	// The capture begins again: 32 transactions without one of the present.
+	before := counts(t, reg)["swapcast_market_ignored_total,timeline_restart"]
+	old.tx = 1_000
+	for range 31 {
+		near(t, "before the restart is believed", apply(t, m, old.pay(1)).Prices[0].USD, want, 1e-6)
+	}
+	u := apply(t, m, old.pay(1))
+	near(t, "after the timeline began again", u.Prices[0].USD, old.mid(), 1e-6)
+	other.slot, other.vaultQ = 9_401, 2*other.vaultQ
+	near(t, "other pools follow at once", apply(t, m, other.pay(1)).Prices[0].USD, other.mid(), 1e-6)
+	if st := m.Stats(); st.Slot != 9_401 {
+		t.Errorf("slot = %d", st.Slot)
+	}
+	if got := counts(t, reg)["swapcast_market_ignored_total,timeline_restart"] - before; got != 1 {
+		t.Errorf("%v restarts counted", got)
 	}
 }
 

@@ -51,9 +51,6 @@ const (
 	// pool of a few cents. Four times means three times as much in fees as in
 	// reserves: more likely somebody misreads the pool, and the trade decides.
 	maxVaultRatio = 4
-	// lateSlots is how much older than its pool's state a swap may be before it
-	// is taken for the start of a new timeline.
-	lateSlots = 512
 	// flowShare is the weight of the newest trade in a pool's mean trade.
 	flowShare = 0.125
 )
@@ -89,27 +86,26 @@ type poolState struct {
 	firstSlot     uint64
 	slot          uint64 // of the newest swap seen
 	txIndex       uint64
-	at            int64 // receipt of the newest swap, Unix ns
+	timeline      uint32 // the market's when that swap came
+	at            int64  // receipt of the newest swap, Unix ns
 }
 
 // pricing tells whether the pool can price its base mint in dollars or SOL.
 func (p *pool) pricing() bool { return p.quote.rank != rankToken }
 
-// late tells whether s happened before the state that the pool is in.
-func (p *pool) late(s *swapcast.Swap) bool {
+// late tells whether s happened before the state that the pool is in. States of
+// an earlier timeline have no order with what comes now.
+func (p *pool) late(s *swapcast.Swap, timeline uint32) bool {
 	st := &p.state
-	if st.trades == 0 || s.Slot > st.slot {
+	if st.trades == 0 || st.timeline != timeline || s.Slot > st.slot {
 		return false
 	}
-	if s.Slot == st.slot {
-		return s.TxIndex < st.txIndex
-	}
-	return st.slot-s.Slot <= lateSlots
+	return s.Slot < st.slot || s.TxIndex < st.txIndex
 }
 
 // observe takes a swap's outcome into the pool's state. It reports false where
 // the stated price cannot belong to the trade and was not used.
-func (p *pool) observe(s *swapcast.Swap, at int64) bool {
+func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	st := &p.state
 	o := orient(s, p.base.mint == s.MintIn)
 	if st.trades == 0 {
@@ -117,7 +113,7 @@ func (p *pool) observe(s *swapcast.Swap, at int64) bool {
 	}
 	st.flow += (o.quote - st.flow) * flowShare
 	st.trades++
-	st.slot, st.txIndex, st.at = s.Slot, s.TxIndex, at
+	st.slot, st.txIndex, st.timeline, st.at = s.Slot, s.TxIndex, timeline, at
 	st.execution = o.execution()
 	st.reservesKnown = s.ReservesKnown
 	st.reserveBase, st.reserveQuote = o.reserveBase, o.reserveQuote

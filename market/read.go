@@ -201,7 +201,7 @@ func (m *Market) Top(limit int) []swapcast.Price {
 			if !f.priced || ms == m.usdc || ms == m.usdt {
 				continue
 			}
-			r := ranked{ms, math.Sqrt((1 + f.volumeAt(m.slot)) * (1 + f.liquidityUSD))}
+			r := ranked{ms, math.Sqrt((1 + f.volumeAt(m.time.slot)) * (1 + f.liquidityUSD))}
 			switch {
 			case len(best) < limit:
 				heap.Push(&best, r)
@@ -247,5 +247,5 @@ type Stats struct {
 func (m *Market) Stats() Stats {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return Stats{m.nPools, len(m.mints), m.nTrades, m.slot}
+	return Stats{m.nPools, len(m.mints), m.nTrades, m.time.slot}
 }
