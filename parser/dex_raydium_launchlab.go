@@ -25,10 +25,12 @@ import (
 // Virtual amounts are those that the curve began with; real base is what has been
 // sold so far.
 //
-// Fees are of the quote and stay in its vault until claimed, or leave it at once:
-// AmountIn is then less than the event's amount in. What moved is the truth; the
-// event must agree (event_mismatch) and gives the fee and the reserves right after
-// this trade: base left to sell and quote raised.
+// Fees are of the quote. In mid 2025 they stayed in its vault until claimed; since
+// then the vault hands the platform's and the creator's part on at once (a public
+// sale of 2025-10 does), so that AmountIn is less than a buy's amount in and
+// AmountOut more than a sale's amount out, which are the trader's. What moved is
+// the truth; the event must agree (event_mismatch) and gives the fee and the
+// reserves right after this trade: base left to sell and quote raised.
 //
 // The virtual reserves of a constant product curve are begun plus real. There
 // are fixed and linear curves too and the event does not say which one it is:
@@ -86,7 +88,7 @@ func launchTraded(s *swapcast.Swap, e []byte, buy bool) reason {
 	if len(e) >= launchEventLong {
 		fees += u64(e, 128)
 	}
-	if [32]byte(e[:32]) != s.Pool || !launchAgrees(s, in, out, fees, buy) {
+	if [32]byte(e[:32]) != s.Pool || !launchAgrees(s, in, out) {
 		return eventMismatch
 	}
 	begunBase, begunQuote := u64(e, 40), u64(e, 48)
@@ -123,13 +125,10 @@ func launchTraded(s *swapcast.Swap, e []byte, buy bool) reason {
 	return ""
 }
 
-// launchAgrees compares an event's amounts with what moved. Fees that left the
-// vault, or went around it, are within the amount in; a sale's may or may not be
-// within the amount out (no sale was at hand).
-func launchAgrees(s *swapcast.Swap, in, out, fees uint64, buy bool) bool {
-	inOK := in == s.AmountIn || in == s.UserAmountIn
-	outOK := out == s.AmountOut || out == s.UserAmountOut || (!buy && out-min(fees, out) == s.UserAmountOut)
-	return inOK && outOK
+// launchAgrees compares an event's amounts with what moved: the trader's, or the
+// vault's where nothing was taken on the way.
+func launchAgrees(s *swapcast.Swap, in, out uint64) bool {
+	return (in == s.AmountIn || in == s.UserAmountIn) && (out == s.AmountOut || out == s.UserAmountOut)
 }
 
 // side orders a quote's and a base's amount as in and out.

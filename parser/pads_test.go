@@ -232,6 +232,34 @@ func TestLaunchLab(t *testing.T) {
 	want(t, launchBuy(10_000, 9_832, 125), [4]uint64{9_875, 1_234, 10_000, 1_234})
 	wantReason(t, launchBuy(10_001, 9_832, 0), "event_mismatch")
 	wantReason(t, launchBuy(9_999, 9_832, 0), "event_mismatch")
+
+	r = launchSell(4_609)
+	want(t, r, [4]uint64{500, 4_658, 500, 4_609})
+	if s := r.Swaps[0]; !s.VirtualKnown || s.VirtualIn != 4_266 || s.VirtualOut != 35_162 || s.ReserveIn != 3_266 ||
+		s.ReserveOut != 5_162 || s.FeeBps != 131 {
+		t.Errorf("sale: %+v", s)
+	}
+	wantReason(t, launchSell(4_608), "event_mismatch")
+}
+
+// launchSell is a sale of 500 coins on the curve of launchBuy, whose vault hands
+// the platform's and the creator's fee on at once and keeps the protocol's.
+func launchSell(out uint64) *parser.Result {
+	b := NewBuilder("launchlab sale", user)
+	p := newPool(b, "pool", assetA, assetB)
+	from, to := b.Account("from", user, assetA, 50_000), b.Account("to", user, assetB, 0)
+	platform, creator := b.Account("platform fees", p.auth, assetB, 0), b.Account("creator fees", p.auth, assetB, 0)
+	f := filler(18)
+	f[4], f[5], f[6], f[7], f[8], f[16], f[17] = p.key, from, to, p.vaultA, p.vaultB, platform, creator
+	b.Begin(program(launchProgram), Join(Hex("9527de9bd37c981a"), make([]byte, 24)), f...)
+	b.Event(Join(Hex("bddb7fd34ee661ee"), p.key[:], U64(4_000), U64(5_000), U64(30_000), U64(1_234), U64(9_832), U64(734), U64(5_162),
+		U64(500), U64(out), U64(12), U64(47), U64(2), U64(0), []byte{1, 0, 1}))
+	b.Transfer(from, p.vaultA, user, 500)
+	b.Transfer(p.vaultB, to, p.auth, 4_609)
+	b.Transfer(p.vaultB, platform, p.auth, 47)
+	b.Transfer(p.vaultB, creator, p.auth, 2)
+	b.End()
+	return parse(b.Tx())
 }
 
 // TestDBC: either event is held against what moved; a referral leaves a vault.
