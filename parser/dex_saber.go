@@ -4,7 +4,8 @@ package parser
 // discriminator.
 //
 // Layout from @saberhq/stableswap-sdk 3.0.0, read 2026-11. No real transaction
-// of the program was at hand: its fixtures are our own.
+// of the program was at hand, only the public log of one, which shows the three
+// transfers: its fixtures are our own.
 //
 //	1 swap: amount in u64, minimum out u64
 //	    0 pool, 1 authority, 2 user, 3 user in, 4 vault in, 5 vault out, 6 user
