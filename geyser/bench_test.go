@@ -21,7 +21,7 @@ import (
 
 // block gives the transactions of the corpus block of slot 361774429: 1,790,
 // votes and failed ones included, as on the wire.
-func block(b *testing.B) []*pb.SubscribeUpdate {
+func block(b testing.TB) []*pb.SubscribeUpdate {
 	b.Helper()
 	dir := os.Getenv("SWAPCAST_CORPUS")
 	if dir == "" {
@@ -95,6 +95,33 @@ func BenchmarkUnmarshalDecode(b *testing.B) {
 				b.Fatal(err)
 			}
 			if err := d.Transaction(u.GetTransaction(), &tx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	perTransaction(b, len(us))
+}
+
+// BenchmarkWireDecode is the same without the generated code in between.
+func BenchmarkWireDecode(b *testing.B) {
+	us := block(b)
+	var raw [][]byte
+	size := 0
+	for _, u := range us {
+		m, err := proto.Marshal(u)
+		if err != nil {
+			b.Fatal(err)
+		}
+		raw = append(raw, m)
+		size += len(m)
+	}
+	d := geyser.NewWireDecoder()
+	var e geyser.Event
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, m := range raw {
+			if err := d.Update(m, &e); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -14,6 +14,11 @@ const (
 	KindTx Kind = iota
 	KindSlot
 	KindBlock
+	// The rest never comes out of a Subscriber.
+	KindPing  // the server wants to know whether we are there
+	KindPong  // the answer to our own ping
+	KindOther // an update of a kind that nobody asked for
+	KindNone  // a message without an update
 )
 
 // Event is one update of the chain.
@@ -34,6 +39,7 @@ type Event struct {
 	CreatedAt  int64
 
 	tx   swapcast.Transaction // what Tx points at
+	logs []string             // what tx.Logs is where a WireDecoder read it
 	home *sync.Pool
 }
 
@@ -46,6 +52,6 @@ func (e *Event) Release() {
 	}
 	home := e.home
 	resetTransaction(&e.tx)
-	*e = Event{tx: e.tx, home: home}
+	*e = Event{tx: e.tx, logs: emptied(e.logs), home: home}
 	home.Put(e)
 }
