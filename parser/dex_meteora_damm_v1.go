@@ -50,6 +50,10 @@ const (
 	damm1Swap  = 0xf8c69e91e17587c8
 	damm1Event = 0x516ce3becdd00ac4
 
+	// Anchor's deposit and withdraw, of the vault program in the same transactions.
+	vaultDeposit  = 0xf223c68952e1f2b6
+	vaultWithdraw = 0xb712469c946da122
+
 	damm1Data      = 8 + 8 + 8
 	damm1Accounts  = 15
 	damm1EventSize = 5 * 8
@@ -61,7 +65,7 @@ const (
 
 func decodeDAMMv1(c *call) (bool, reason) {
 	if discriminator(c.ix.Data) != damm1Swap {
-		return false, ""
+		return c.damm1Unknown()
 	}
 	if why := c.check(damm1Data, damm1Accounts); why != "" {
 		return true, why
@@ -79,6 +83,24 @@ func decodeDAMMv1(c *call) (bool, reason) {
 		setFee(s, float64(u64(e, 16))+float64(u64(e, 24)), u64(e, 0))
 	}
 	return true, ""
+}
+
+// damm1Unknown tells an unknown instruction that trades: only a swap puts tokens
+// into one vault and takes some from another. Liquidity and fees go one way.
+func (c *call) damm1Unknown() (bool, reason) {
+	var in, out bool
+	for i := c.pos + 1; i < c.end; i++ {
+		ix := &c.tx.Instructions[i]
+		if !c.owns(ix) || c.p.kindOf(ix) != kindLeaf {
+			continue
+		}
+		in = in || discriminator(ix.Data) == vaultDeposit
+		out = out || discriminator(ix.Data) == vaultWithdraw
+	}
+	if in && out {
+		return true, unknownInstruction
+	}
+	return false, ""
 }
 
 // damm1Reserves works the pool's reserves out of its shares of the vaults.

@@ -54,6 +54,7 @@ func decodeStabble(c *call) (bool, reason) {
 	case stabbleSwapV2:
 		accounts, first, pool = stabbleV2Accounts, 3, 8
 	default:
+		c.gather() // an unknown one that trades is told by what the vault program moved
 		return false, ""
 	}
 	data := stabbleData

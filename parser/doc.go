@@ -43,7 +43,8 @@
 // was charged on; transfer fees are not in it. Spot is set where the event or
 // the curve states it. Reserves are the vaults' balances after the whole
 // transaction, so of several swaps of one pool only the last is followed by
-// them directly.
+// them directly. Where pools share their vaults, or a curve's event states its
+// reserves, the DEX's own file says what stands there.
 //
 // # Who traded
 //

@@ -408,3 +408,43 @@ func TestStabbleRoute(t *testing.T) {
 	}
 	want(t, parse(b.Tx()), [4]uint64{1_000, 992, 1_000, 990}, [4]uint64{1_000, 992, 1_000, 990})
 }
+
+// TestUnknownThroughVaults: an instruction that nobody knows and that trades
+// through a vault program is reported; one that only puts in or takes out is not.
+func TestUnknownThroughVaults(t *testing.T) {
+	damm := func(first, second string) *parser.Result {
+		tx := damm1(800_000, 250_000, 0, false)
+		tx.Instructions[0].Data = Join(Hex("0102030405060708"), make([]byte, 16))
+		vaults := 0
+		for i := range tx.Instructions {
+			if ix := &tx.Instructions[i]; tx.Keys[ix.Program] == program(meteoraVaults) {
+				ix.Data = Hex([]string{first, second}[vaults])
+				vaults++
+			}
+		}
+		return parse(tx)
+	}
+	const deposit, withdraw = "f223c68952e1f2b6", "b712469c946da122"
+	wantReason(t, damm(deposit, withdraw), "unknown_instruction")
+	want(t, damm(deposit, deposit))
+	want(t, damm(withdraw, withdraw))
+
+	stab := func(out uint64) *parser.Result {
+		b := NewBuilder("stabble unknown", user)
+		p := newPool(b, "pool", assetA, assetB)
+		from, to := b.Account("from", user, assetA, 5_000), b.Account("to", user, assetB, 5_000)
+		b.Begin(program(stabbleProgram), Hex("0102030405060708"), filler(12)...)
+		b.TransferPlain(from, p.vaultA, user, 1_000)
+		b.Begin(program(stabbleVaults), []byte{1})
+		if out > 0 {
+			b.TransferPlain(p.vaultB, to, p.auth, out)
+		} else {
+			b.TransferPlain(to, p.vaultB, user, 100)
+		}
+		b.End()
+		b.End()
+		return parse(b.Tx())
+	}
+	wantReason(t, stab(500), "unknown_instruction")
+	want(t, stab(0))
+}
