@@ -278,6 +278,9 @@ func (ss *session) transaction(u *pb.SubscribeUpdate, t *pb.SubscribeUpdateTrans
 		return false
 	}
 	if ss.metrics != nil {
+		if ss.feed == swapcast.FeedReplay {
+			created = 0 // of the time of the recording: no measure of the way
+		}
 		ss.metrics.stages(created, received, time.Now().UnixNano())
 	}
 	return true

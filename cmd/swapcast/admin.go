@@ -57,7 +57,9 @@ func adminHandler(registry *prometheus.Registry, token string, drain func()) htt
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	// The command line holds tokens.
-	mux.HandleFunc("/debug/pprof/cmdline", http.NotFound)
+	mux.HandleFunc("/debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, "not_found", "the command line is not shown: it may hold tokens")
+	})
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
@@ -66,6 +68,17 @@ func adminHandler(registry *prometheus.Registry, token string, drain func()) htt
 		_, _ = w.Write([]byte("draining\n"))
 		drain()
 	}))
+	for _, later := range []string{
+		"GET /admin/diagnosis", "POST /admin/stream/reconnect", "POST /admin/stream/failover",
+		"POST /admin/cache/flush", "POST /admin/cache/invalidate",
+	} {
+		mux.HandleFunc(later, func(w http.ResponseWriter, _ *http.Request) {
+			writeProblem(w, http.StatusNotImplemented, "not_implemented", "this version of swapcast does not do this yet")
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusNotFound, "not_found", "there is nothing at this path; GET / lists what there is")
+	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("swapcast admin\n\n/metrics\n/debug/pprof/\nPOST /admin/drain (Authorization: Bearer <--admin-token>)\n"))
@@ -94,7 +107,7 @@ func authorised(token string, next http.HandlerFunc) http.Handler {
 
 // writeProblem answers with an RFC 9457 problem.
 func writeProblem(w http.ResponseWriter, status int, code, detail string) {
-	body, err := json.Marshal(map[string]any{"status": status, "title": http.StatusText(status), "code": code, "detail": detail})
+	body, err := json.Marshal(map[string]any{"type": "about:blank", "status": status, "title": http.StatusText(status), "code": code, "detail": detail})
 	if err != nil {
 		http.Error(w, http.StatusText(status), status)
 		return

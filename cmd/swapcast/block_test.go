@@ -226,6 +226,9 @@ func comparePrices(t *testing.T, swaps []swapcast.Swap, seen *reader) {
 	if sol == nil || sol.Price == nil {
 		t.Fatal("no price of SOL")
 	}
+	if sol.BlockTime != 1755872986 {
+		t.Errorf("SOL's price says block time %d, the block's is 1755872986", sol.BlockTime)
+	}
 	if sol.Feed != "replay" {
 		t.Errorf("SOL's price says feed %q: the endpoint plays a recording, and its header says so", sol.Feed)
 	}

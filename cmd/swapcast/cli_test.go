@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -41,6 +42,9 @@ func TestWrongFlags(t *testing.T) {
 		{"token in URL", []string{"serve", "--source", "grpcs://secret@host"}, "--geyser-token"},
 		{"no port", []string{"serve", "--source", "grpc://host"}, "port is missing"},
 		{"no such file", []string{"serve", "--source", "replay:/nowhere/at/all"}, "/nowhere/at/all"},
+		{"other scheme", []string{"serve", "--source", "http://foo"}, "grpcs://host"},
+		{"bad port", []string{"serve", "--listen", "127.0.0.1:99999"}, "invalid port"},
+		{"no origin", []string{"serve", "--allowed-origins", "not an origin"}, "--allowed-origins"},
 		{"bad listen", []string{"serve", "--listen", "8080"}, "is not host:port"},
 		{"bad level", []string{"serve", "--log-level", "loud"}, "--log-level"},
 		{"bad duration", []string{"serve", "--stale-after", "soon"}, "--stale-after"},
@@ -108,6 +112,27 @@ func TestPortInUse(t *testing.T) {
 		if code != exitFailure || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, taken.Addr().String()) || !strings.Contains(stderr, "in use") {
 			t.Errorf("%v: code %d, stderr %q", args, code, stderr)
 		}
+	}
+}
+
+// A file in which nothing can be played and an endpoint that is away are
+// failures, not empty successes.
+func TestNothingToPlayOrRecord(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "a.json")
+	if err := os.WriteFile(empty, []byte(`{"foo":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := command(t, t.Context(), "serve", "--source", "replay:"+empty+"?speed=0", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "error")
+	if code != exitFailure || !strings.Contains(stderr, "nothing that can be played") {
+		t.Errorf("serve: code %d, stderr %q", code, stderr)
+	}
+	output := filepath.Join(t.TempDir(), "x.zst")
+	code, _, stderr = command(t, t.Context(), "record", "--source", "grpc://127.0.0.1:1", "--duration", "300ms", "--output", output, "--log-level", "error")
+	if code != exitFailure || !strings.Contains(stderr, "nothing was recorded") {
+		t.Errorf("record: code %d, stderr %q", code, stderr)
+	}
+	if _, err := os.Stat(output); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("record left a file behind: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // geyserCmd is `swapcast geyser`: a Yellowstone server for clients that want
 // one to talk to.
 type geyserCmd struct {
-	Source string   `help:"What to play: market:[?seed=1&tps=500], the built-in market (simulated), or replay:PATH[?speed=1&loop=true], a capture, a JSON file of getTransaction or getBlock, a folder of those, or - for standard input." default:"market:" placeholder:"URL"`
+	Source string   `help:"What to play: market:[?seed=1&tps=500], the built-in market (simulated), or replay:PATH[?speed=1&loop=true], a capture, a JSON file of getTransaction or getBlock, a folder of those, or - for standard input." default:"market:"`
 	Listen string   `help:"Address to listen on, host:port; port 0 takes a free one. Plain gRPC, without TLS." default:"127.0.0.1:10000"`
 	Speed  *float64 `help:"How much faster than recorded to play; 1 is real time, 0 is as fast as the source is read and the slowest client takes it. Default 1, or what the source's URL says."`
 	Loop   bool     `help:"Begin again at the end of a recording, with slots, block heights and block times that go on rising."`
@@ -115,6 +115,7 @@ func (c *geyserCmd) options(src *playSource, log *slog.Logger) replay.Options {
 		Source: src.Source, Reopen: src.Reopen, Speed: src.Speed, Loop: src.Loop || c.Loop,
 		WaitForClient: src.Recorded && !c.NoWait,
 		EndWithSource: c.EndWithSource,
+		KeepCreatedAt: src.Recorded,
 		Token:         c.XToken, Simulated: src.Feed == swapcast.FeedSimulated, Version: v,
 		StoredSlots: c.StoredSlots, StoredBytes: c.StoredMB << 20,
 		QueueSize: c.QueueSize, PingInterval: c.PingInterval,

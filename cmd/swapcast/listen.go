@@ -19,6 +19,11 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s %s: the port is in use by another program; stop that one or choose another port with %s (port 0 takes a free one)", flag, address, flag)
 	}
+	var wrong *net.AddrError
+	var unknown *net.DNSError
+	if errors.As(err, &wrong) || errors.As(err, &unknown) {
+		return nil, usagef("%s %s: %v", flag, address, err)
+	}
 	if err != nil {
 		var call *os.SyscallError
 		if errors.As(err, &call) {

@@ -88,14 +88,23 @@ func (p *pipeline) handle(event *geyser.Event) {
 	}
 }
 
+// blockTime is a transaction's time in Unix seconds, 0 unknown. A Geyser
+// transaction carries none, and its block's meta comes after it: on a chain the
+// newest block's time that is known is the best there is, a block or two old.
+// A recording's updates carry the time at which they were made.
+func (p *pipeline) blockTime(event *geyser.Event) int64 {
+	if event.Feed == swapcast.FeedReplay && event.CreatedAt != 0 {
+		return event.CreatedAt / int64(time.Second)
+	}
+	return p.feed.blockTime()
+}
+
 // transaction parses, prices and publishes. The clock is read once a stage and
 // once a transaction, never once a swap.
 func (p *pipeline) transaction(event *geyser.Event) {
 	tx := event.Tx
 	if tx.BlockTime == 0 {
-		// A Geyser transaction carries no time, and its block's meta comes
-		// after it: the newest block time known is the best there is.
-		tx.BlockTime = p.feed.blockTime()
+		tx.BlockTime = p.blockTime(event)
 	}
 	p.feed.transaction(tx.Slot, event.ReceivedAt)
 

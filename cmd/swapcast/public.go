@@ -72,6 +72,8 @@ func (s *server) feedHealth(now time.Time) (state, message string) {
 	source := s.subscriberStatus()
 	age, any := s.feed.age(now)
 	switch {
+	case s.upstream.ended():
+		return api.StateStale, "the recording has ended: prices stay as they were at its end"
 	case !source.Connected && source.Reason != "":
 		return api.StateDisconnected, fmt.Sprintf("source %s is not connected: %s", source.Endpoint, source.Reason)
 	case !source.Connected:

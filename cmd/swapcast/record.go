@@ -57,6 +57,14 @@ func (c *recordCmd) Run(ctx context.Context, env *environ) error {
 		defer cancel()
 	}
 	err = r.record(ctx, sub, env)
+	if r.empty() {
+		// An empty file would look like a recording to whoever finds it.
+		_ = file.Close()
+		if c.Output != "-" {
+			_ = os.Remove(name)
+		}
+		return errors.Join(fmt.Errorf("nothing was recorded: %s", why(sub.Status())), err)
+	}
 	// Whatever ended it, what was recorded is completed.
 	if closeErr := errors.Join(r.complete(), file.Close()); closeErr != nil && err == nil {
 		err = fmt.Errorf("%s: %w", name, closeErr)
@@ -203,14 +211,30 @@ func (r *recorder) start() error {
 	return nil
 }
 
-// complete ends the capture; one that nothing came for is an empty one.
+// complete ends the capture.
 func (r *recorder) complete() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.start(); err != nil {
-		return err
-	}
 	return r.writer.Close()
+}
+
+// empty reports whether nothing has come.
+func (r *recorder) empty() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writer == nil
+}
+
+// why says what kept a recorder from recording.
+func why(s geyser.Status) string {
+	switch {
+	case s.Connected:
+		return s.Endpoint + " sent nothing"
+	case s.Reason != "":
+		return s.Endpoint + " is not connected: " + s.Reason
+	default:
+		return s.Endpoint + " did not answer"
+	}
 }
 
 // tick flushes each second and reports each five.

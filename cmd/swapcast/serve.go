@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/swapcast/swapcast/stream"
@@ -79,11 +80,21 @@ func (c *serveCmd) validate() error {
 		return usagef("--stale-after and --drain-timeout must be above 0")
 	}
 	for _, origin := range c.AllowedOrigins {
-		if _, err := path.Match(origin, ""); err != nil {
-			return usagef("--allowed-origins %q: %v", origin, err)
+		if _, err := path.Match(origin, ""); err != nil || !originForm(origin) {
+			return usagef("--allowed-origins %q: write https://app.example.org, app.example.org, *.example.org or *", origin)
 		}
 	}
 	return nil
+}
+
+// originForm reports whether text can be a web origin or a pattern of one: an
+// optional scheme, a host, an optional port, and nothing behind.
+func originForm(text string) bool {
+	_, host, found := strings.Cut(text, "://")
+	if !found {
+		host = text
+	}
+	return host != "" && !strings.ContainsAny(host, "/?# \t,@")
 }
 
 // maxPerAddress is the limit that holds for an address that is not loopback.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gagliardetto/solana-go"
@@ -64,9 +65,12 @@ func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer,
 
 // openPlayer makes the in-process server for a market: or replay: source.
 func (u *upstream) openPlayer(raw string, log *slog.Logger, registry prometheus.Registerer, options *geyser.Options) error {
+	if !strings.HasPrefix(raw, "market:") && !strings.HasPrefix(raw, "replay:") {
+		return usagef("--source %q: %s, and for a chain grpc://host:port or grpcs://host", raw, sourceForms)
+	}
 	play, err := openPlaySource(raw)
 	if err != nil {
-		return usagef("--source %q: %v", raw, err)
+		return err
 	}
 	u.feed, u.describe = play.Feed, play.Describe
 	if play.Feed == swapcast.FeedSimulated {
@@ -83,6 +87,8 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, registry prometheus.
 		Speed:         play.Speed,
 		WaitForClient: true,
 		Lossless:      true,
+		// The times of a recording are all that tells when its trades were made.
+		KeepCreatedAt: play.Recorded,
 		StoredSlots:   150, // the one subscriber is in this process and never far behind
 		StoredBytes:   16 << 20,
 		Metrics:       replay.NewMetrics(registry),
@@ -92,11 +98,17 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, registry prometheus.
 	if err != nil {
 		return fmt.Errorf("--source %q: %w", raw, err)
 	}
-	options.Name = "in-process"
+	options.Name = "built-in market"
+	if play.Recorded {
+		options.Name = "recording"
+	}
 	options.Target = u.player.Target()
 	options.DialOptions = u.player.DialOptions()
 	return nil
 }
+
+// ended reports whether a source that this process plays has come to its end.
+func (u *upstream) ended() bool { return u.player != nil && u.player.Stats().Ended }
 
 // feedNote is what a person must know about a kind of feed, "" nothing.
 func feedNote(feed swapcast.Feed) string {

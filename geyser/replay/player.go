@@ -42,6 +42,9 @@ func (s *Server) play(ctx context.Context) (err error) {
 			return err
 		}
 		s.progress.passes.Add(1)
+		if s.progress.played.Load() == 0 && !s.opts.Loop {
+			return fmt.Errorf("the source holds nothing that can be played (%d things in it could not be read)", s.progress.skipped.Load())
+		}
 		if !s.opts.Loop {
 			s.progress.ended.Store(true)
 			return nil
