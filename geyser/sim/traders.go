@@ -237,12 +237,19 @@ func (m *Market) arbMid() bool {
 	return m.botTrade(best, aToB, in)
 }
 
+// leastArbitrage is the size in US dollars below which no bot bothers: its gain
+// would not pay the fee.
+const leastArbitrage = 2
+
 // botTrade is a direct trade by a bot, with a tip. It is capped by what the bot
 // holds.
 func (m *Market) botTrade(v venue, aToB bool, in uint64) bool {
 	w := m.bots[m.rng.n(len(m.bots))]
 	mi, mo, _, _ := v.base().sides(aToB)
 	in = min(in, uint64(250_000/m.usdRaw(mi)))
+	if float64(in)*m.usdRaw(mi) < leastArbitrage {
+		return false
+	}
 	if have := m.holds(w, mi); have < in || have < uint64(100_000/m.usdRaw(mi)) {
 		m.topUp(w, mi)
 		return true
@@ -308,7 +315,7 @@ func (m *Market) arbPair() bool {
 		}
 	}
 	f2 := dear.quote(true, f1.out)
-	if !f2.ok || f2.out <= f1.in {
+	if !f2.ok || f2.out <= f1.in || float64(in)*m.usdRaw(p.b) < leastArbitrage {
 		return false
 	}
 	w := m.bots[m.rng.n(len(m.bots))]
