@@ -32,7 +32,8 @@ type handler struct {
 }
 
 // Handler serves the page at "/", what it needs under "/assets/", and the
-// JavaScript SDK at "/swapcast.js". Every other path is 404.
+// JavaScript SDK at "/swapcast.js". Every other path is 404, every method but
+// GET and HEAD 405, both as application/problem+json.
 func Handler() http.Handler {
 	h, err := newHandler(embedded)
 	if err != nil {
@@ -115,12 +116,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	f, ok := h.files[r.URL.Path]
 	if !ok {
-		http.Error(w, "there is no such page", http.StatusNotFound)
+		writeProblem(w, http.StatusNotFound, codeNotFound, "there is no such page; the page is at /, the HTTP API under /v1/")
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "this page can only be read", http.StatusMethodNotAllowed)
+		writeProblem(w, http.StatusMethodNotAllowed, codeMethodNotAllowed, "this path can only be read: use GET or HEAD")
 		return
 	}
 	header.Set("Content-Type", f.contentType)

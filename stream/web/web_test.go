@@ -3,6 +3,7 @@ package web
 import (
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,9 +78,48 @@ func TestOnlyReading(t *testing.T) {
 	if resp := get(t, h, http.MethodHead, "/"); resp.StatusCode != http.StatusOK || body(t, resp.Body) != "" {
 		t.Errorf("HEAD: %s", resp.Status)
 	}
-	for _, target := range []string{"/nothing", "/assets/", "/assets/../web.go", "/static/index.html", "/index.html", "/assets/index.html"} {
+	for _, target := range []string{"/nope", "/nothing", "/assets/", "/assets/../web.go", "/static/index.html", "/index.html", "/assets/index.html"} {
 		if resp := get(t, h, http.MethodGet, "http://h"+target); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %s", target, resp.Status)
+		}
+	}
+}
+
+// Errors have the one form that the whole server's errors have.
+func TestErrorsAreProblems(t *testing.T) {
+	h := Handler()
+	for _, c := range []struct {
+		method, target string
+		want           problem
+	}{
+		{http.MethodGet, "/nope", problem{"about:blank", "Not Found", 404, "not_found", ""}},
+		{http.MethodPost, "/nope", problem{"about:blank", "Not Found", 404, "not_found", ""}},
+		{http.MethodPost, "/", problem{"about:blank", "Method Not Allowed", 405, "method_not_allowed", ""}},
+		{http.MethodDelete, "/swapcast.js", problem{"about:blank", "Method Not Allowed", 405, "method_not_allowed", ""}},
+	} {
+		resp := get(t, h, c.method, c.target)
+		text := body(t, resp.Body)
+		for name, want := range map[string]string{
+			"Content-Type":           "application/problem+json",
+			"Content-Length":         strconv.Itoa(len(text)),
+			"Cache-Control":          "no-store",
+			"X-Content-Type-Options": "nosniff",
+		} {
+			if got := resp.Header.Get(name); got != want {
+				t.Errorf("%s %s: %s %q, want %q", c.method, c.target, name, got, want)
+			}
+		}
+		var got problem
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Errorf("%s %s: %v in %q", c.method, c.target, err, text)
+			continue
+		}
+		if got.Detail == "" {
+			t.Errorf("%s %s: no detail", c.method, c.target)
+		}
+		got.Detail = ""
+		if got != c.want || resp.StatusCode != c.want.Status {
+			t.Errorf("%s %s: %s with %+v, want %+v", c.method, c.target, resp.Status, got, c.want)
 		}
 	}
 }
