@@ -136,7 +136,7 @@ func (c *call) moonLost(curve uint8) (lost uint64, ok bool) {
 			}
 			continue
 		}
-		if int(ix.Program) >= c.p.keys || ix.Program != c.ix.Program || !names(ix.Accounts, curve) {
+		if int(ix.Program) >= c.p.keys || ix.Program != c.ix.Program || !slices.Contains(ix.Accounts, curve) {
 			continue
 		}
 		switch discriminator(ix.Data) {
@@ -148,14 +148,4 @@ func (c *call) moonLost(curve uint8) (lost uint64, ok bool) {
 		}
 	}
 	return had - has, sales == 1 && had > has && c.tx.PreBalances[curve] > 0
-}
-
-// names says that an account is among an instruction's.
-func names(accounts []byte, account uint8) bool {
-	for _, a := range accounts {
-		if a == account {
-			return true
-		}
-	}
-	return false
 }

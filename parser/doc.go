@@ -64,4 +64,8 @@
 // One Parser serves one goroutine and reuses its memory; a Result grows to the
 // largest transaction it has held. Parse does not panic on any content, keeps
 // no reference to the transaction and needs no allocation once warm.
+//
+// The package is larger than the house wants packages to be, because an exchange
+// is a file here and there are many. They share only the frame (parser.go,
+// call.go, exchange.go, transfer.go); to read about one is to read its file.
 package parser
