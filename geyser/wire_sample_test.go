@@ -1,6 +1,8 @@
 package geyser
 
 import (
+	"bytes"
+
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -23,11 +25,14 @@ func sampleUpdates() []*pb.SubscribeUpdate {
 		{AccountKey: key(5), WritableIndexes: []byte{1}, ReadonlyIndexes: []byte{2}},
 	}
 	v1 := sample()
+	v1.Transaction.Meta.InnerInstructions[0].Instructions[0].StackHeight = ptr(uint32(1)) // nonsense
+	v1.Transaction.Meta.InnerInstructions[0].Instructions[1].StackHeight = ptr(uint32(256))
 	cfg := solana.TransactionConfig{}.WithPriorityFee(1)
 	MarkV1(v1.Transaction.Transaction.Message, &cfg)
 	vote := sample()
 	vote.Transaction.IsVote = true
-	vote.Transaction.Signature = nil
+	vote.Transaction.Signature = nil // the first of the message's own stands in for it
+	vote.Transaction.Transaction.Signatures = append(vote.Transaction.Transaction.Signatures, bytes.Repeat([]byte{8}, 64))
 	vote.Transaction.Meta.InnerInstructions = nil
 	vote.Transaction.Meta.LogMessages = nil
 	us := []*pb.SubscribeUpdate{

@@ -229,7 +229,32 @@ func messages(tb testing.TB, market int) [][]byte {
 		}
 		raw = append(raw, b)
 	}
-	return raw
+	return append(raw, oddities()...)
+}
+
+// oddities are messages, sound and not, that no encoder makes.
+func oddities() [][]byte {
+	in := func(num protowire.Number, body []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), body)
+	}
+	cut := []byte{0x80} // half a varint
+	return [][]byte{
+		protowire.AppendVarint(protowire.AppendVarint(nil, 1<<29<<3), 1),            // the first number that is none
+		protowire.AppendVarint(protowire.AppendVarint(nil, (1<<29-1)<<3), 1),        // the last one that is
+		protowire.AppendVarint(protowire.AppendVarint(nil, 1<<32|3<<3|2), 0),        // 3 in the low bits
+		protowire.AppendVarint([]byte{0}, 1),                                        // number 0
+		{0x9a, 0x80, 0x00, 0},                                                       // a long form of the tag of slot
+		{0x1a, 0x0b, 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, // slot 1<<64-1
+		{0x1a, 0x0b, 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2}, // and one more
+		{0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0},          // longer than any memory
+		{0x1b, 0x08, 0x01, 0x1c},                                                    // a group where a message belongs
+		{0x1b, 0x08, 0x01, 0x24},                                                    // that ends as another
+		{0x1c},                                                                      // or never began
+		{0x0e}, {0x0f},                                                              // wire types that do not exist
+		in(4, in(1, in(4, in(3, cut)))),                                  // packed lamports
+		in(5, in(6, in(4, in(3, cut)))), in(5, in(6, in(4, in(4, cut)))), // and those of a whole block
+		in(5, in(6, in(4, in(5, in(2, cut))))), in(5, in(3, in(1, in(1, []byte{0xff})))), // its other depths
+	}
 }
 
 // TestWireMangled compares the two ways on messages that are mangled with some
