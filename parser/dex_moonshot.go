@@ -1,5 +1,7 @@
 package parser
 
+import "slices"
+
 // Moonshot (Moonit), bonding curves against SOL. The curve account is the pool
 // and holds the lamports itself.
 //
