@@ -52,7 +52,8 @@ const maxProvenLoss = 0.01
 // provenProduct tells whether the trade was made at the rate that a constant
 // product with these reserves gives. Before the trade the pool held out+paid of
 // the one and, after it, in of the other, and a constant product without fee pays
-// exactly their ratio: (out+paid)/in = paid/given. A fee makes it less.
+// exactly their ratio: (out+paid)/in = paid/given. A fee makes it less; in the
+// mainnet trades at hand what is missing is the pool's fee to a basis point.
 func provenProduct(s *swapcast.Swap) bool {
 	if !s.ReservesKnown || min(s.ReserveIn, s.ReserveOut) == 0 || dust(s) {
 		return false
