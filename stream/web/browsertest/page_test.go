@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/api"
 )
 
@@ -207,6 +208,10 @@ func TestPhone(t *testing.T) {
 	p.until("its chart", shown("chart-panel")+` && document.querySelector('#token-symbol').textContent === 'WIF'`)
 	p.do("tap Trades", chromedp.Click(chromedp.CSS(".tabs button[data-panel=tape]")))
 	p.until("its trades", shown("tape-panel")+` && !(`+shown("chart-panel")+`) && document.querySelectorAll('#trades tr').length > 5`)
+	p.until("the pill", `document.querySelector('#connection-text').textContent === 'Simulated'`)
+	if rows := eval[int](p, `new Set([...document.querySelectorAll('header.top > *')].map(e => { const r = e.getBoundingClientRect(); return Math.round(r.y + r.height / 2) })).size`); rows != 2 {
+		t.Errorf("the header has %d rows, want the search field's and one more", rows)
+	}
 	if over := eval[int](p, `document.documentElement.scrollWidth - 390`); over > 0 {
 		t.Errorf("the page is %d px wider than the phone", over)
 	}
@@ -232,10 +237,55 @@ func TestServerRestart(t *testing.T) {
 	p.until("the feed's state", `document.querySelector('#health-banner').innerText.includes('stale')`)
 }
 
+// The pill says of which kind the connection is. It is green for a live chain
+// whose source is well and for nothing else, and it moves nothing.
+func TestPill(t *testing.T) {
+	pill := func(text string) string {
+		return `document.querySelector('#connection-text').textContent === '` + text + `'`
+	}
+	const (
+		green = `getComputedStyle(document.querySelector('#connection')).color === getComputedStyle(document.querySelector('.up')).color`
+		place = `JSON.stringify([...document.querySelectorAll('header.top > *')].map(e => { const r = e.getBoundingClientRect(); return [r.x, r.width] }))`
+	)
+	for _, c := range []struct {
+		feed swapcast.Feed
+		text string
+	}{{swapcast.FeedLive, "Live"}, {swapcast.FeedSimulated, "Simulated"}, {swapcast.FeedReplay, "Replay"}} {
+		t.Run(c.text, func(t *testing.T) {
+			s := &site{t: t, feed: c.feed}
+			s.start()
+			p := open(t, s, desktop())
+			p.live()
+			p.until("the kind", pill(c.text))
+			p.until("a price that rose", `document.querySelector('.up')`)
+			if got := eval[bool](p, green); got != (c.feed == swapcast.FeedLive) {
+				t.Errorf("green: %v", got)
+			}
+			before := eval[string](p, place)
+			p.do("watch the pill", chromedp.Evaluate[chromedp.Void](`window.said = []; new MutationObserver(() => said.push(document.querySelector('#connection-text').textContent)).observe(document.querySelector('#connection'), {subtree: true, childList: true})`))
+			for _, ill := range []struct{ state, text string }{{api.StateStale, "Stale"}, {api.StateDisconnected, "No source"}} {
+				s.setState(ill.state)
+				s.restart() // the page asks for the status when it is connected anew
+				p.until(ill.state, `said.includes('Reconnecting') && `+pill(ill.text))
+				if eval[bool](p, green) {
+					t.Errorf("%s, and green", ill.state)
+				}
+				if after := eval[string](p, place); after != before {
+					t.Errorf("%s: the header moved\nfrom %s\nto   %s", ill.state, before, after)
+				}
+			}
+			s.setState(api.StateHealthy)
+			s.restart()
+			p.until("health", pill(c.text))
+			p.shoot("SWAPCAST_SCREENSHOT_PILL_" + strings.ToUpper(c.text))
+		})
+	}
+}
+
 // A server that asks for keys tells the page, and the page tells the person.
 func TestAPIKey(t *testing.T) {
 	const key = "open sesame"
-	s := &site{t: t, keys: filepath.Join(t.TempDir(), "keys")}
+	s := &site{t: t, feed: swapcast.FeedSimulated, keys: filepath.Join(t.TempDir(), "keys")}
 	if err := os.WriteFile(s.keys, fmt.Appendf(nil, "tester %x\n", sha256.Sum256([]byte(key))), 0o600); err != nil {
 		t.Fatal(err)
 	}

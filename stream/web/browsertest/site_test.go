@@ -27,6 +27,7 @@ type site struct {
 	market *market
 	hub    atomic.Pointer[hub]
 	state  atomic.Pointer[string] // of /v1/status
+	feed   swapcast.Feed          // set before start
 	keys   string                 // file of API keys, "" none
 }
 
@@ -40,7 +41,7 @@ type hub struct {
 // says so.
 func newSite(t *testing.T, quiet ...string) *site {
 	t.Helper()
-	s := &site{t: t}
+	s := &site{t: t, feed: swapcast.FeedSimulated}
 	s.start(quiet...)
 	return s
 }
@@ -58,7 +59,7 @@ func (s *site) start(quiet ...string) {
 		Market: s.market,
 		Pools:  func(solana.PublicKey) []api.Pool { return nil },
 		Status: func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
-		Feed:   func() swapcast.Feed { return swapcast.FeedSimulated },
+		Feed:   func() swapcast.Feed { return s.feed },
 	})
 	mux.Handle("/", pages)
 	mux.Handle("/v1/", apis)
@@ -92,7 +93,7 @@ func (s *site) start(quiet ...string) {
 func (s *site) restart() {
 	s.t.Helper()
 	server, err := stream.New(stream.Options{
-		Feed:     swapcast.FeedSimulated,
+		Feed:     s.feed,
 		KeysFile: s.keys,
 		Timing:   stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
 	})

@@ -3,18 +3,46 @@
 
 import * as format from './format.js';
 
+/** What the pill says, and in which tone, while there is no connection. */
 const STATES = {
-  idle: 'Connecting',
-  connecting: 'Connecting',
-  open: 'Live',
-  waiting: 'Reconnecting',
-  closed: 'Refused',
+  idle: ['Connecting', 'warn'],
+  connecting: ['Connecting', 'warn'],
+  waiting: ['Reconnecting', 'warn'],
+  closed: ['Refused', 'bad'],
+};
+
+/** The same for a connection whose feed is well: only a chain's is live. */
+const KINDS = {
+  live: ['Live', 'good'],
+  simulated: ['Simulated', 'neutral'],
+  replay: ['Replay', 'neutral'],
+};
+
+/** The same for a connection whose feed is not well. */
+const ILLS = {
+  stale: ['Stale', 'warn'],
+  disconnected: ['No source', 'warn'],
 };
 
 const FEEDS = {
   simulated: ['Simulated market', 'Made up by the built-in market generator. No price or trade here happened on any chain.'],
   replay: ['Replay', 'Recorded transactions are being played again. These are not the prices of now.'],
 };
+
+/**
+ * What the connection pill says. It promises nothing that is not known: a
+ * connection to a server whose feed has not been named yet is a connection.
+ *
+ * @param {string} state of the page's own connection
+ * @param {string} feed '' unknown, else 'live', 'simulated' or 'replay'
+ * @param {string} source state of the server's source: '' unknown, else 'healthy', 'stale' or 'disconnected'
+ * @returns {[text: string, tone: 'good'|'neutral'|'warn'|'bad']}
+ */
+export function pill(state, feed, source) {
+  if (state !== 'open') return STATES[state] ?? STATES.idle;
+  if (source && source !== 'healthy') return ILLS[source] ?? ILLS.stale;
+  return KINDS[feed] ?? ['Connected', 'neutral'];
+}
 
 export class Vitals {
   #el = (id) => document.getElementById(id);
@@ -24,6 +52,7 @@ export class Vitals {
   #skew = 0; // milliseconds that the server's clock is ahead of ours
   #waitingUntil = 0;
   #state = 'idle';
+  #source = ''; // state of the server's source, as /v1/status last said
   #closed = ''; // why there is no connection and will be none
 
   /** '' while no message has said; else 'live', 'simulated' or 'replay'. */
@@ -47,12 +76,19 @@ export class Vitals {
   state(state, { retryInMs = 0, code = 0, reason = '' } = {}) {
     this.#state = state;
     this.#waitingUntil = Date.now() + retryInMs;
-    const pill = this.#el('connection');
-    pill.dataset.state = state;
-    pill.title = '';
-    this.#el('connection-text').textContent = STATES[state];
+    this.#el('connection').title = '';
+    this.#pill();
     if (state === 'closed') this.#refused(code, reason);
     if (state !== 'open') this.#el('lag').textContent = '–';
+  }
+
+  #pill() {
+    const [text, tone] = pill(this.#state, this.feed, this.#source);
+    const el = this.#el('connection');
+    el.dataset.state = this.#state;
+    el.dataset.tone = tone;
+    const label = this.#el('connection-text');
+    if (label.textContent !== text) label.textContent = text; // a reader hears what is written, even if it is the same
   }
 
   /** Says why there will be no connection, and what helps. */
@@ -67,7 +103,9 @@ export class Vitals {
   status(status, sentAt, receivedAt) {
     this.#skew = status.ts - (sentAt + receivedAt) / 2;
     if (status.slot > this.#slot) this.#slot = status.slot;
+    this.#source = status.state ?? '';
     this.kind(status.feed);
+    this.#pill();
     const ill = status.state !== undefined && status.state !== 'healthy';
     this.health(ill ? status.message || `The server's source is ${status.state}.` : '');
   }
@@ -80,6 +118,7 @@ export class Vitals {
     this.#el('feed-name').textContent = name;
     this.#el('feed-note').textContent = note;
     this.#el('feed-banner').hidden = !name;
+    this.#pill();
   }
 
   /** Shows what is wrong with the feed; nothing where the note is empty. */
