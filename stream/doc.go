@@ -37,7 +37,8 @@
 // Every queue has one, and a rule for when it is met:
 //
 //	shard queue      Limits.ShardQueue     prices newest-only, trades dropped and told as a gap
-//	prices waiting   Limits.QueuedPrices   newest of each asset (at most Limits.Subscriptions)
+//	shard requests   the clients' rates    rate_limited, then closed with 1008
+//	prices waiting   Limits.QueuedPrices   newest of each subscription (at most Limits.Subscriptions)
 //	trades waiting   Limits.QueuedTrades   closed with 4408
 //	answers waiting  Limits.QueuedReplies  closed with 4408
 //	control frames   1 KB behind a write   pongs dropped
