@@ -150,6 +150,9 @@ func TestAddAMint(t *testing.T) {
 	s := newSite(t)
 	p := open(t, s, desktop())
 	p.live()
+	// The widths of the price axis and of the axis of time, which draw labels.
+	const axes = `[...document.querySelectorAll('#chart table tr:first-child td:last-child, #chart table tr:last-child:not(:first-child) td')].reduce((a, e) => a + e.offsetWidth * e.offsetHeight, 0)`
+	p.until("axes", axes+` > 1000 && document.querySelector('#chart-empty').hidden`)
 	const stranger = "9n4nbM75f5Ui33ZbPYXn59EwSgE8CGsHtAeTH5YFeJ9E"
 	for text, want := range map[string]string{
 		stranger[:40]:       "bytes",
@@ -162,8 +165,11 @@ func TestAddAMint(t *testing.T) {
 	p.enter(stranger)
 	p.until("the stranger", `document.querySelector('#rows tr.selected').dataset.mint === '`+stranger+`' && document.querySelector('#search-error').hidden`)
 	p.until("no price", `document.querySelector('#token-price').textContent === '–'`)
+	p.until("a chart without another token's axes", axes+` === 0 && document.querySelector('#ohlc').textContent === '' && !document.querySelector('#chart-empty').hidden`)
+	p.shoot("SWAPCAST_SCREENSHOT_UNKNOWN")
 	p.do("remove it", chromedp.Click(chromedp.CSS("#rows tr.selected .remove")))
 	p.until("it to be gone", `!document.querySelector('#rows tr[data-mint="`+stranger+`"]')`)
+	p.until("the axes of the token beside it", axes+` > 1000 && document.querySelector('#chart-empty').hidden`)
 
 	p.do("remove BONK", chromedp.Evaluate[chromedp.Void](row("BONK")+`.querySelector('.remove').click()`))
 	p.search("bonk")

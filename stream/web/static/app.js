@@ -43,7 +43,7 @@ let selected = '';
 let shownPrice = null;
 
 const vitals = new Vitals();
-const chart = new Chart($('chart'), $('ohlc'));
+const chart = new Chart($('chart'), $('ohlc'), $('chart-empty'));
 const tape = new Tape({
   panel: $('tape'), body: $('trades'), empty: $('tape-empty'), state: $('tape-state'),
   linked: () => vitals.feed === 'live',

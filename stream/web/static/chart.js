@@ -12,6 +12,7 @@ const COUNTED = 10_000;
 export class Chart {
   #container;
   #ohlc;
+  #empty;
   #chart;
   #candles;
   #volume;
@@ -28,10 +29,12 @@ export class Chart {
   /**
    * @param {HTMLElement} container
    * @param {HTMLElement} ohlc shows the candle under the pointer, else the newest
+   * @param {HTMLElement} empty shown of a token that has no past
    */
-  constructor(container, ohlc) {
+  constructor(container, ohlc, empty) {
     this.#container = container;
     this.#ohlc = ohlc;
+    this.#empty = empty;
     this.#chart = createChart(container, {
       autoSize: true,
       layout: { attributionLogo: false, fontSize: 11 }, // the page itself names and links TradingView
@@ -69,6 +72,7 @@ export class Chart {
     this.#counted.clear();
     this.#hovered = null;
     this.#container.ariaLabel = `Candle chart of ${token.symbol || token.mint}`;
+    this.#chart.priceScale('right').applyOptions({ autoScale: true }); // where it was dragged to suits no other token
     this.#draw();
     this.#fit();
   }
@@ -161,7 +165,15 @@ export class Chart {
       this.#volume.setData(volumes);
     }
     this.#drawn = now;
+    this.#blank(bars.length === 0);
     this.#legend();
+  }
+
+  /** Without candles the library would go on with the axes of those before. */
+  #blank(blank) {
+    this.#empty.hidden = !(blank && this.#token.seeded); // until then there may be a past
+    if (this.#chart.timeScale().options().visible !== blank) return;
+    this.#chart.applyOptions({ rightPriceScale: { visible: !blank }, timeScale: { visible: !blank } });
   }
 
   #volumes(bars) {

@@ -14,6 +14,7 @@ const SPARK_EVERY_MS = 1000;
  * @property {string} name '' unknown
  * @property {object|null} price newest price message
  * @property {import('./history.js').History} history
+ * @property {boolean} seeded whether its past has been fetched
  */
 
 export class Watchlist {
