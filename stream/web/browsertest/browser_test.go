@@ -150,24 +150,11 @@ func media(name, value string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// complaints returns what the console said and was not forgiven.
+// complaints returns what the console said.
 func (p *tab) complaints() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.problems...)
-}
-
-// forgive takes back complaints that a test has provoked.
-func (p *tab) forgive(containing string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var kept []string
-	for _, problem := range p.problems {
-		if !strings.Contains(problem, containing) {
-			kept = append(kept, problem)
-		}
-	}
-	p.problems = kept
 }
 
 // do runs steps within patience.

@@ -59,6 +59,7 @@ type market struct {
 	coins  []coin
 	prices map[solana.PublicKey]swapcast.Price
 	trades map[solana.PublicKey][]swapcast.Trade // newest first
+	unborn solana.PublicKey                      // has not traded yet, as far as the API knows
 }
 
 type publisher interface {
@@ -150,6 +151,13 @@ func (m *market) set(symbol string, usd float64) {
 	m.mu.Unlock()
 }
 
+// hide makes the API know nothing of a token; "" ends it.
+func (m *market) hide(symbol string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unborn = m.mints[symbol]
+}
+
 // step makes one trade of a token and keeps what it leaves behind.
 func (m *market) step(i int, at time.Time) (swapcast.Price, swapcast.Trade) {
 	m.mu.Lock()
@@ -203,7 +211,7 @@ func (m *market) Price(mint solana.PublicKey) (swapcast.Price, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p, ok := m.prices[mint]
-	return p, ok
+	return p, ok && mint != m.unborn
 }
 
 // Top answers the API: the list above is in order of fame, not of liquidity.
@@ -212,7 +220,7 @@ func (m *market) Top(limit int) []swapcast.Price {
 	defer m.mu.Unlock()
 	var top []swapcast.Price
 	for _, c := range m.coins {
-		if p, ok := m.prices[m.mints[c.symbol]]; ok && len(top) < limit {
+		if p, ok := m.prices[m.mints[c.symbol]]; ok && p.Mint != m.unborn && len(top) < limit {
 			top = append(top, p)
 		}
 	}
@@ -224,6 +232,9 @@ func (m *market) Trades(mint solana.PublicKey, limit int) []swapcast.Trade {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	trades := m.trades[mint]
+	if mint == m.unborn {
+		trades = nil
+	}
 	return append([]swapcast.Trade(nil), trades[:min(limit, len(trades))]...)
 }
 
@@ -232,7 +243,7 @@ func (m *market) Token(mint solana.PublicKey) (swapcast.Token, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.coins {
-		if m.mints[c.symbol] == mint {
+		if m.mints[c.symbol] == mint && mint != m.unborn {
 			return swapcast.Token{Mint: mint, Symbol: c.symbol, Name: c.name, Decimals: c.decimals, Known: true}, true
 		}
 	}

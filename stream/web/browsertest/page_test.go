@@ -176,7 +176,40 @@ func TestAddAMint(t *testing.T) {
 	p.until("the offer", `document.querySelector('#suggestion-list button').textContent.includes('BONK')`)
 	p.do("take the offer", chromedp.Click(chromedp.CSS("#suggestion-list button")))
 	p.until("BONK to be back", row("BONK")+`.querySelector('.value').textContent !== '–'`)
-	p.forgive("404") // the API knows no token of that address and says so
+}
+
+// Names are asked for together, a token that has not traded is no error, and it
+// gets its name with its first trade.
+func TestNames(t *testing.T) {
+	s := newSite(t, "WIF")
+	s.market.hide("WIF")
+	p := open(t, s, desktop())
+	p.live()
+	const (
+		wif    = "EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm"
+		asked  = `performance.getEntriesByType('resource').filter(e => /v1\/(tokens|prices\?)/.test(e.name)).map(e => e.name.replace(/.*v1/, '').replace(/=.*/, ''))`
+		nameOf = `.querySelector('.row-select').innerText.replace(/\s+/g, ' ').trim()`
+	)
+	if got := eval[int](p, asked+`.length`); got != 0 {
+		t.Errorf("the list came with its names, and %d questions more were asked for them", got)
+	}
+	p.enter(wif)
+	p.until("a token without a name", row("WIF")+nameOf+` === 'EKpQ…zcjm unknown token' && document.querySelector('#token-symbol').textContent === 'EKpQ…zcjm'`)
+	p.until("the question", asked+`.join() === '/prices?assets'`)
+	p.until("its empty past", `!document.querySelector('#chart-empty').hidden`)
+	s.market.hide("")
+	s.market.set("WIF", 0.61)
+	p.until("its name", row("WIF")+nameOf+` === 'WIF dogwifhat' && document.querySelector('#token-symbol').textContent === 'WIF'`)
+	p.until("its chart", `document.querySelector('#chart-empty').hidden && document.querySelector('#ohlc span:last-child').textContent === 'C 0.61000'`)
+
+	// A list that is not the server's: all names in one question, one more for
+	// the token that is shown first.
+	p.do("reload", chromedp.Evaluate[chromedp.Void](`performance.clearResourceTimings()`), chromedp.Reload())
+	p.live()
+	p.until("every name", `document.querySelectorAll('#rows tr').length === 16 && [...document.querySelectorAll('#rows tr')].every(r => !r.innerText.includes('unknown') && !r.innerText.includes('…'))`)
+	if got := eval[string](p, asked+`.join()`); strings.Contains(got, "tokens") || strings.Count(got, "prices") > 2 {
+		t.Errorf("asked for names: %s", got)
+	}
 }
 
 func TestThemes(t *testing.T) {

@@ -14,6 +14,8 @@ const WINDOW_MS = 200;
 const STATUS_EVERY_MS = 10_000;
 const SEED_TRADES = 500;
 const MOST_TOKENS = 200;
+/** Mints of one question for names: the API takes as many. */
+const MOST_ASKED = 100;
 
 const $ = (id) => document.getElementById(id);
 
@@ -99,6 +101,7 @@ function token(mint) {
 function priced(message) {
   const t = token(message.assetId);
   if (message.snapshot && t.price && !(message.ts >= t.price.ts && message.price !== null)) return; // nothing newer
+  const first = t.price?.price === null && message.price !== null; // now it has traded, and may have a name
   t.price = message;
   if (message.price !== null) t.history.add(message.ts || Date.now(), message.price);
   watchlist.update(t);
@@ -106,6 +109,7 @@ function priced(message) {
     chart.update();
     facts(t);
   }
+  if (first) learn([t.mint]);
 }
 
 function traded(trade) {
@@ -114,17 +118,31 @@ function traded(trade) {
   chart.trade(trade);
 }
 
-/** Learns a token's names; they are asked for once. */
-async function learn(t) {
-  if (t.named) return;
-  t.named = true;
-  try {
-    const { symbol, name } = await get(`v1/tokens/${t.mint}`);
-    Object.assign(t, { symbol, name });
-    renamed(t);
-  } catch {
-    t.named = t.symbol !== ''; // not traded yet: ask again when it is next shown
+/**
+ * Learns the names of tokens, all in one question. One that never traded is no
+ * error of /v1/prices; it is asked for again when it is next shown.
+ */
+async function learn(mints) {
+  const unnamed = mints.map(token).filter((t) => !t.named);
+  for (const t of unnamed) t.named = true; // asked for
+  for (let i = 0; i < unnamed.length; i += MOST_ASKED) {
+    const asked = unnamed.slice(i, i + MOST_ASKED);
+    try {
+      const answer = await get(`v1/prices?assets=${asked.map((t) => t.mint).join()}`);
+      for (const t of asked) named(t, answer.tokens[t.mint]);
+    } catch {
+      for (const t of asked) t.named = t.symbol !== '';
+    }
   }
+}
+
+/** Gives a token its names, where the server knows them. */
+function named(t, facts) {
+  t.named = Boolean(facts?.symbol) || t.symbol !== '';
+  if (!facts?.symbol || (facts.symbol === t.symbol && facts.name === t.name)) return;
+  t.symbol = facts.symbol;
+  t.name = facts.name;
+  renamed(t);
 }
 
 /** Fetches a token's newest trades: they are its past on chart and tape. */
@@ -164,8 +182,7 @@ async function loadTop() {
       const { prices, tokens } = await get('v1/prices');
       for (const p of prices) {
         const t = token(p.assetId);
-        const facts = tokens[p.assetId];
-        if (facts?.symbol) Object.assign(t, { symbol: facts.symbol, name: facts.name, named: true });
+        named(t, tokens[p.assetId]);
         t.price ??= p;
         t.history.first ??= p.price;
       }
@@ -192,7 +209,7 @@ async function follow(mints) {
     complain(`The server refuses ${format.short(assetId)}: ${code.replaceAll('_', ' ')}.`);
   }
   const granted = fresh.filter((m) => list.includes(m));
-  for (const mint of granted) learn(token(mint));
+  learn(granted);
   for (const mint of granted) {
     if (mint !== selected) await seed(mint); // one after the other: there is no hurry
   }
@@ -252,7 +269,7 @@ function select(mint) {
   chart.show(t);
   renamed(t);
   facts(t);
-  learn(t);
+  learn([mint]);
   store.set('selected', mint);
   if (before) feed.unsubscribe('trades', before).catch(() => {});
   feed.subscribe('trades', mint).catch((error) => {
