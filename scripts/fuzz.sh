@@ -9,7 +9,7 @@ count=0
 while read -r dir; do
 	while read -r target; do
 		echo "fuzz: ${dir#"$PWD"/} $target for $time"
-		go test -run '^$' -fuzz "^${target}\$" -fuzztime "$time" "$dir" </dev/null
+		go test -run '^$' -fuzz "^${target}\$" -fuzzminimizetime 5x -fuzztime "$time" "$dir" </dev/null
 		count=$((count + 1))
 	done < <(find "$dir" -maxdepth 1 -name '*_test.go' -exec grep -hoE '^func Fuzz[A-Za-z0-9_]+' {} + | sed 's/^func //' | sort)
 done < <(go list -f '{{.Dir}}' ./...)
