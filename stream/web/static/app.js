@@ -65,9 +65,12 @@ const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS
 feed.on('message', (m) => vitals.message(m));
 feed.on('price', priced);
 feed.on('trade', traded);
+let opened = false;
 feed.on('state', (state) => {
   vitals.state(state);
-  if (state === 'open') refreshStatus(); // it may be another server, with another feed
+  if (state !== 'open') return;
+  if (opened) refreshStatus(); // it may be another server, with another feed
+  opened = true;
 });
 feed.on('close', ({ code, reason, retryInMs }) => {
   vitals.state(feed.state, { retryInMs, code, reason });
@@ -447,6 +450,7 @@ addEventListener('keydown', (event) => {
 async function start() {
   theme(document.documentElement.dataset.theme ?? '');
   interval(store.get('interval', 5));
+  refreshStatus();
   setInterval(refreshStatus, STATUS_EVERY_MS);
   feed.open();
   const saved = store.get('watchlist', null);
