@@ -40,8 +40,13 @@ type Event struct {
 
 	tx   swapcast.Transaction // what Tx points at
 	logs []string             // what tx.Logs is where a WireDecoder read it
+	buf  []byte               // the message, which tx and logs alias
 	home *sync.Pool
 }
+
+// keptMessage is the largest message whose memory an event keeps for the next
+// one. A transaction's is a few kilobytes; the rest is for the collector.
+const keptMessage = 64 << 10
 
 // Release gives the event back for reuse. Neither it nor anything that it
 // points at may be touched afterwards, and it may be called once. On an event
@@ -52,6 +57,10 @@ func (e *Event) Release() {
 	}
 	home := e.home
 	resetTransaction(&e.tx)
-	*e = Event{tx: e.tx, logs: emptied(e.logs), home: home}
+	buf := e.buf[:0]
+	if cap(buf) > keptMessage {
+		buf = nil
+	}
+	*e = Event{tx: e.tx, logs: emptied(e.logs), buf: buf, home: home}
 	home.Put(e)
 }

@@ -30,6 +30,12 @@ type Options struct {
 	// Unfiltered asks for every transaction, votes and failed ones too;
 	// Programs is not looked at then.
 	Unfiltered bool
+	// Only keeps back, on our side, transactions that name none of these
+	// accounts: their keys are read and nothing else of them. It is for where
+	// the server sends more than is wanted; behind a filter by Programs it
+	// would only cost. Empty means none is kept back. Votes and failed ones
+	// that name one of them come through. RunRaw does not look at it.
+	Only []solana.PublicKey
 	// DialOptions come after our own and so override them.
 	DialOptions []grpc.DialOption
 	// StaleAfter is how long a stream may bring neither transaction, slot nor

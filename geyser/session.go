@@ -10,6 +10,8 @@ import (
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/swapcast/swapcast"
@@ -88,30 +90,81 @@ func (s *Subscriber) stream(ctx context.Context, to sink) ending {
 	}
 	defer conn.Close()
 	wg.Go(ss.watch)
-	grpcStream, err := pb.NewGeyserClient(conn).Subscribe(sctx)
+	var call []grpc.CallOption
+	if to.raw == nil {
+		call = append(call, grpc.ForceCodecV2(newEventCodec()))
+	}
+	grpcStream, err := pb.NewGeyserClient(conn).Subscribe(sctx, call...)
 	if err != nil {
 		return ending{err: err, cause: context.Cause(sctx)}
 	}
+	receive := ss.receiveEvents
+	if to.raw != nil {
+		receive = ss.receiveRaw
+	}
 	if err := grpcStream.Send(s.opts.subscribeRequest()); err != nil {
-		_, err = grpcStream.Recv() // Send says only EOF; the reason comes here
-		return ending{err: err, cause: context.Cause(sctx)}
+		err = receive(grpcStream) // Send says only EOF; the reason comes here
+		return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
 	}
 	wg.Go(func() { ss.answerPings(grpcStream) })
-	for first := true; ; {
-		update, err := grpcStream.Recv()
-		if err != nil {
-			return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
+	err = receive(grpcStream)
+	return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
+}
+
+// updateStream is a subscription, both ways.
+type updateStream = grpc.BidiStreamingClient[pb.SubscribeRequest, pb.SubscribeUpdate]
+
+// receiveEvents makes events of the stream's messages until it ends, and says
+// why it did. A message is received into the event that it becomes, whose
+// memory is that of an earlier one.
+func (ss *session) receiveEvents(stream updateStream) error {
+	e := ss.events.Get().(*Event)
+	defer func() { e.Release() }()
+	for first := true; ; first = false {
+		if err := stream.RecvMsg(e); err != nil {
+			return err
 		}
 		if first {
-			first = false
-			feed := feedOf(grpcStream)
-			ss.feed = feed
-			ss.Subscriber.feed.Store(&feed)
+			ss.learnFeed(stream)
 		}
-		if !ss.handle(update, time.Now()) {
-			return ending{err: sctx.Err(), cause: context.Cause(sctx), firstData: ss.firstData}
+		wanted, err := ss.read(e, time.Now())
+		if err != nil {
+			return err
+		}
+		if !wanted {
+			continue
+		}
+		full := e
+		e = ss.events.Get().(*Event)
+		if !ss.deliver(full) {
+			return ss.ctx.Err()
 		}
 	}
+}
+
+// receiveRaw gives the stream's messages to RunRaw's caller until it ends, and
+// says why it did.
+func (ss *session) receiveRaw(stream updateStream) error {
+	for first := true; ; first = false {
+		u, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if first {
+			ss.learnFeed(stream)
+		}
+		now := time.Now()
+		if ss.note(kindOf(u), now) && !ss.handRaw(u, now) {
+			return ss.ctx.Err()
+		}
+	}
+}
+
+// learnFeed is called once there is a first message.
+func (ss *session) learnFeed(stream updateStream) {
+	feed := feedOf(stream)
+	ss.feed = feed
+	ss.Subscriber.feed.Store(&feed)
 }
 
 // watch ends the stream when no data has come for StaleAfter. The wait for the
@@ -141,7 +194,7 @@ func (ss *session) watch() {
 
 // answerPings is the only sender once the subscription is sent: gRPC allows
 // one at a time, and sending may block while receiving must go on.
-func (ss *session) answerPings(stream grpc.BidiStreamingClient[pb.SubscribeRequest, pb.SubscribeUpdate]) {
+func (ss *session) answerPings(stream updateStream) {
 	for {
 		select {
 		case <-ss.ctx.Done():
@@ -154,39 +207,77 @@ func (ss *session) answerPings(stream grpc.BidiStreamingClient[pb.SubscribeReque
 	}
 }
 
-// handle passes one update on. It reports false where the stream must end.
-func (ss *session) handle(u *pb.SubscribeUpdate, now time.Time) bool {
+// heard is what a message tells about the stream that it came on.
+type heard struct {
+	kind   Kind
+	slot   uint64
+	status pb.SlotStatus // KindSlot
+}
+
+// heard tells of the last message that was not malformed.
+func (d *WireDecoder) heard() heard {
+	switch d.kind {
+	case KindTx:
+		return heard{kind: KindTx, slot: d.tx.slot}
+	case KindSlot:
+		return heard{kind: KindSlot, slot: d.slot.Slot, status: pb.SlotStatus(d.status)}
+	case KindBlock:
+		return heard{kind: KindBlock, slot: d.block.Slot}
+	}
+	return heard{kind: d.kind}
+}
+
+// kindOf is the same of a message that the generated code has
+// decoded.
+func kindOf(u *pb.SubscribeUpdate) heard {
 	switch v := u.GetUpdateOneof().(type) {
 	case *pb.SubscribeUpdate_Transaction:
-		ss.data(updateTx, now)
-		ss.heardOf(v.Transaction.GetSlot())
+		return heard{kind: KindTx, slot: v.Transaction.GetSlot()}
 	case *pb.SubscribeUpdate_Slot:
-		ss.data(updateSlot, now)
-		if atTip(v.Slot.GetStatus()) {
-			ss.heardOf(v.Slot.GetSlot())
-		}
+		return heard{kind: KindSlot, slot: v.Slot.GetSlot(), status: v.Slot.GetStatus()}
 	case *pb.SubscribeUpdate_BlockMeta:
-		ss.data(updateBlock, now)
-		ss.heardOf(v.BlockMeta.GetSlot())
+		return heard{kind: KindBlock, slot: v.BlockMeta.GetSlot()}
 	case *pb.SubscribeUpdate_Ping:
+		return heard{kind: KindPing}
+	case *pb.SubscribeUpdate_Pong:
+		return heard{kind: KindPong}
+	case nil:
+		return heard{kind: KindNone}
+	}
+	return heard{kind: KindOther}
+}
+
+// note counts a message, answers it where it is a ping, and reports whether it
+// carries data.
+func (ss *session) note(h heard, now time.Time) bool {
+	switch h.kind {
+	case KindTx:
+		ss.data(updateTx, now)
+		ss.heardOf(h.slot)
+	case KindSlot:
+		ss.data(updateSlot, now)
+		if atTip(h.status) {
+			ss.heardOf(h.slot)
+		}
+	case KindBlock:
+		ss.data(updateBlock, now)
+		ss.heardOf(h.slot)
+	case KindPing:
 		ss.metrics.update(updatePing)
 		ss.pings++
 		select {
 		case ss.pongs <- ss.pings:
 		default:
 		}
-		return true
-	case *pb.SubscribeUpdate_Pong:
+		return false
+	case KindPong:
 		ss.metrics.update(updatePong)
-		return true
+		return false
 	default:
 		ss.metrics.update(updateOther)
-		return true
+		return false
 	}
-	if ss.sink.raw != nil {
-		return ss.handRaw(u, now)
-	}
-	return ss.handEvent(u, now)
+	return true
 }
 
 // atTip tells the statuses of the slot that the chain is at from those that
@@ -215,19 +306,46 @@ func (ss *session) handRaw(u *pb.SubscribeUpdate, now time.Time) bool {
 	return true
 }
 
-// handEvent makes an event of an update and delivers it.
-func (ss *session) handEvent(u *pb.SubscribeUpdate, now time.Time) bool {
-	switch v := u.GetUpdateOneof().(type) {
-	case *pb.SubscribeUpdate_Transaction:
-		return ss.transaction(u, v.Transaction, now)
-	case *pb.SubscribeUpdate_Slot:
-		return ss.slotStatus(u, v.Slot, now)
-	case *pb.SubscribeUpdate_BlockMeta:
-		e := ss.event(KindBlock, u, now)
-		e.Block = blockMeta(v.BlockMeta)
-		return ss.deliver(e)
+// read turns the bytes that e was received with into the update that it is,
+// and reports whether that is one to deliver. Its error ends the stream.
+func (ss *session) read(e *Event, now time.Time) (bool, error) {
+	err := ss.wire.Update(e.buf, e)
+	if errors.Is(err, ErrMalformed) {
+		// What gRPC says where its own codec finds out.
+		return false, status.Error(codes.Internal, "failed to unmarshal the received message: "+err.Error())
 	}
-	return true
+	h := ss.wire.heard()
+	if !ss.note(h, now) {
+		return false, nil
+	}
+	e.Endpoint = ss.opts.Name
+	e.Feed = ss.feed
+	e.ReceivedAt = now.UnixNano()
+	switch {
+	case err != nil:
+		ss.unsound(h.slot, err)
+		return false, nil
+	case e.Kind == KindTx && e.Tx == nil:
+		ss.unwanted.Add(1)
+		return false, nil
+	case e.Kind == KindTx:
+		e.Tx.ReceivedAt, e.Tx.CreatedAt = e.ReceivedAt, e.CreatedAt
+	case e.Kind == KindSlot && (h.status < 0 || h.status > pb.SlotStatus_SLOT_DEAD):
+		return false, nil // a stage of a newer server; counted as a slot update
+	}
+	return true, nil
+}
+
+// unsound counts a transaction that could not be decoded.
+func (ss *session) unsound(slot uint64, err error) {
+	var reason DecodeError
+	errors.As(err, &reason)
+	ss.metrics.decodeError(string(reason))
+	if !ss.badSeen {
+		ss.badSeen = true
+		ss.log.Warn("a transaction cannot be decoded; further ones of this stream are only counted",
+			"slot", slot, "reason", string(reason))
+	}
 }
 
 // data notes that the stream lives.
@@ -257,27 +375,13 @@ func (ss *session) heardOf(slot uint64) {
 	}
 }
 
-func (ss *session) transaction(u *pb.SubscribeUpdate, t *pb.SubscribeUpdateTransaction, now time.Time) bool {
-	e := ss.event(KindTx, u, now)
-	if err := ss.decoder.Transaction(t, &e.tx); err != nil {
-		var reason DecodeError
-		errors.As(err, &reason)
-		ss.metrics.decodeError(string(reason))
-		if !ss.badSeen {
-			ss.badSeen = true
-			ss.log.Warn("a transaction cannot be decoded; further ones of this stream are only counted",
-				"slot", t.GetSlot(), "reason", string(reason))
-		}
-		e.Release()
-		return true
-	}
-	e.Tx = &e.tx
-	e.tx.ReceivedAt, e.tx.CreatedAt = e.ReceivedAt, e.CreatedAt
-	created, received := e.CreatedAt, e.ReceivedAt
-	if !ss.deliver(e) {
+// deliver hands an event over, and measures how a transaction came here.
+func (ss *session) deliver(e *Event) bool {
+	isTx, created, received := e.Kind == KindTx, e.CreatedAt, e.ReceivedAt
+	if !ss.hand(e) {
 		return false
 	}
-	if ss.metrics != nil {
+	if isTx && ss.metrics != nil {
 		if ss.feed == swapcast.FeedReplay {
 			created = 0 // of the time of the recording: no measure of the way
 		}
@@ -286,46 +390,9 @@ func (ss *session) transaction(u *pb.SubscribeUpdate, t *pb.SubscribeUpdateTrans
 	return true
 }
 
-func (ss *session) slotStatus(u *pb.SubscribeUpdate, v *pb.SubscribeUpdateSlot, now time.Time) bool {
-	status := v.GetStatus()
-	if status < 0 || status > pb.SlotStatus_SLOT_DEAD {
-		return true // a stage of a newer server; counted as a slot update
-	}
-	e := ss.event(KindSlot, u, now)
-	e.Slot = swapcast.SlotUpdate{
-		Slot: v.GetSlot(), Parent: v.GetParent(), Status: swapcast.SlotStatus(status), DeadError: v.GetDeadError(),
-	}
-	return ss.deliver(e)
-}
-
-func blockMeta(v *pb.SubscribeUpdateBlockMeta) swapcast.BlockMeta {
-	return swapcast.BlockMeta{
-		Slot:         v.GetSlot(),
-		ParentSlot:   v.GetParentSlot(),
-		Blockhash:    v.GetBlockhash(),
-		ParentHash:   v.GetParentBlockhash(),
-		BlockTime:    v.GetBlockTime().GetTimestamp(),
-		BlockHeight:  v.GetBlockHeight().GetBlockHeight(),
-		Transactions: v.GetExecutedTransactionCount(),
-	}
-}
-
-// event takes an event from the pool.
-func (ss *session) event(kind Kind, u *pb.SubscribeUpdate, now time.Time) *Event {
-	e := ss.events.Get().(*Event)
-	e.Kind = kind
-	e.Endpoint = ss.opts.Name
-	e.Feed = ss.feed
-	e.ReceivedAt = now.UnixNano()
-	if c := u.GetCreatedAt(); c != nil {
-		e.CreatedAt = c.GetSeconds()*int64(time.Second) + int64(c.GetNanos())
-	}
-	return e
-}
-
-// deliver hands an event over and waits where out is full; gRPC then stops
-// reading, and the server feels it. The event is not ours afterwards.
-func (ss *session) deliver(e *Event) bool {
+// hand waits where out is full; gRPC then stops reading, and the server feels
+// it. The event is not ours afterwards.
+func (ss *session) hand(e *Event) bool {
 	select {
 	case ss.sink.events <- e:
 		return true

@@ -26,8 +26,8 @@ type Subscriber struct {
 	events  sync.Pool
 
 	// owned by Run
-	decoder *Decoder
-	gap     gapWatch
+	wire *WireDecoder
+	gap  gapWatch
 
 	// written by Run, read by Status
 	running    atomic.Bool
@@ -35,6 +35,7 @@ type Subscriber struct {
 	slot       atomic.Uint64
 	lastUpdate atomic.Int64
 	reconnects atomic.Uint64
+	unwanted   atomic.Uint64
 	reason     atomic.Pointer[Reason]
 	feed       atomic.Pointer[swapcast.Feed]
 }
@@ -48,6 +49,7 @@ type Status struct {
 	// nanoseconds; 0 never.
 	LastUpdateAt int64
 	Reconnects   uint64 // streams that ended since Run began
+	Unwanted     uint64 // transactions that Options.Only kept back since New
 	Reason       string // why the last stream ended; "" while connected or before the first
 	// Feed is what the last stream said that it serves; see Event.Feed.
 	Feed swapcast.Feed
@@ -64,8 +66,9 @@ func New(o Options) (*Subscriber, error) {
 		log:     o.Logger.With("endpoint", o.Name),
 		dial:    o.dialOptions(),
 		metrics: o.Metrics.endpoint(o.Name),
-		decoder: NewDecoder(),
+		wire:    NewWireDecoder(),
 	}
+	s.wire.Only(o.Only)
 	s.events.New = func() any { return &Event{home: &s.events} }
 	return s, nil
 }
@@ -78,6 +81,7 @@ func (s *Subscriber) Status() Status {
 		Slot:         s.slot.Load(),
 		LastUpdateAt: s.lastUpdate.Load(),
 		Reconnects:   s.reconnects.Load(),
+		Unwanted:     s.unwanted.Load(),
 	}
 	if f := s.feed.Load(); f != nil {
 		st.Feed = *f

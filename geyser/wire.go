@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
+	"github.com/gagliardetto/solana-go"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/swapcast/swapcast"
@@ -39,6 +40,17 @@ type WireDecoder struct {
 // NewWireDecoder returns a WireDecoder.
 func NewWireDecoder() *WireDecoder { return &WireDecoder{} }
 
+// Only makes the decoder read no more than the keys of a transaction that
+// names none of these accounts: Update gives KindTx, no Tx and no error then.
+// The wire form of the message is checked, and the rest of it is not. Without
+// any, every transaction is read.
+func (d *WireDecoder) Only(accounts []solana.PublicKey) {
+	d.only = nil
+	if len(accounts) > 0 {
+		d.only = newKeySet(accounts)
+	}
+}
+
 // Update reads the message b into e, overwriting Kind, Tx, Slot, Block and
 // CreatedAt. The accounts, data and logs of the transaction alias b, which
 // must stay as it is until e is released or used for another message; all
@@ -63,7 +75,9 @@ func (d *WireDecoder) Update(b []byte, e *Event) error {
 		if err := d.transaction(e); err != nil {
 			return err
 		}
-		e.Tx = &e.tx
+		if !d.unwanted {
+			e.Tx = &e.tx
+		}
 	case KindSlot:
 		e.Slot = d.slot
 		e.Slot.Status = swapcast.SlotStatus(d.status)

@@ -264,7 +264,7 @@ func TestWireMangled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	raw := messages(t, 60)
 	sound := 0
-	for i := range 60_000 {
+	for i := range 20_000 {
 		b := mangle(rng, raw[i%len(raw)], 6)
 		if rng.IntN(8) == 0 { // a second message after it: another kind replaces, the same merges
 			b = append(slices.Clone(b), raw[rng.IntN(len(raw))]...)
@@ -276,7 +276,7 @@ func TestWireMangled(t *testing.T) {
 			sound++
 		}
 	}
-	if sound < 1000 {
+	if sound < 500 {
 		t.Errorf("only %d messages came out as transactions: the mangling is too hard to show anything", sound)
 	}
 }

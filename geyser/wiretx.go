@@ -317,7 +317,6 @@ func (t *wireToken) readAmount(b []byte) bool {
 func (d *WireDecoder) transaction(e *Event) error {
 	w, tx := &d.tx, &e.tx
 	resetTransaction(tx)
-	tx.Slot = w.slot
 	if !w.message {
 		return ErrNoTransaction
 	}
@@ -332,6 +331,7 @@ func (d *WireDecoder) transaction(e *Event) error {
 		return ErrBadSignature
 	}
 	copy(tx.Signature[:], sig)
+	tx.Slot = w.slot
 	tx.Index = w.index
 	tx.Version = w.version()
 	tx.Vote = w.vote
