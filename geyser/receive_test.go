@@ -3,6 +3,7 @@ package geyser
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gagliardetto/solana-go"
@@ -15,12 +16,13 @@ import (
 // until it is released, however many come meanwhile, and is used again then.
 func TestSubscriberMemory(t *testing.T) {
 	const messages, held = 400, 16
+	padding := strings.Repeat("x", 3000) // of a size that gRPC takes from its pool, and takes back
 	o := serve(t, func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
 		for i := range uint64(messages) {
 			tx := sample()
 			tx.Slot = i
 			tx.Transaction.Transaction.Message.Instructions[1].Data = binary.BigEndian.AppendUint64(nil, i)
-			tx.Transaction.Meta.LogMessages = []string{fmt.Sprint("log ", i), fmt.Sprint("of ", i)}
+			tx.Transaction.Meta.LogMessages = []string{fmt.Sprint("log ", i), fmt.Sprint("of ", i), padding}
 			if err := say(s, &pb.SubscribeUpdate{UpdateOneof: &pb.SubscribeUpdate_Transaction{Transaction: tx}}, pingUpdate()); err != nil {
 				return err
 			}
@@ -30,7 +32,7 @@ func TestSubscriberMemory(t *testing.T) {
 	r := start(t, o, 4)
 	check := func(e *Event, i uint64) {
 		tx := e.Tx
-		if tx.Slot != i || binary.BigEndian.Uint64(tx.Instructions[1].Data) != i || len(tx.Logs) != 2 ||
+		if tx.Slot != i || binary.BigEndian.Uint64(tx.Instructions[1].Data) != i || len(tx.Logs) != 3 ||
 			tx.Logs[0] != fmt.Sprint("log ", i) || tx.Logs[1] != fmt.Sprint("of ", i) {
 			t.Fatalf("transaction %d: slot %d, instructions %v, logs %q", i, tx.Slot, tx.Instructions, tx.Logs)
 		}
@@ -76,6 +78,26 @@ func TestSubscriberOnly(t *testing.T) {
 	e.Release()
 	if st := r.sub.Status(); st.Unwanted != 1 || st.Slot != 78 {
 		t.Errorf("status: %+v", st)
+	}
+}
+
+func TestKeySet(t *testing.T) {
+	usdc, wsol := swapcast.USDC(), solana.WrappedSol
+	twin := usdc // of the same first byte
+	twin[31]++
+	s := newKeySet([]solana.PublicKey{usdc, solana.TokenProgramID})
+	for name, c := range map[string]struct {
+		keys []solana.PublicKey
+		want bool
+	}{
+		"none":         {nil, false},
+		"another":      {[]solana.PublicKey{wsol}, false},
+		"a near one":   {[]solana.PublicKey{twin}, false},
+		"the last one": {[]solana.PublicKey{wsol, twin, usdc}, true},
+	} {
+		if got := s.any(c.keys); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

@@ -229,6 +229,12 @@ func messages(tb testing.TB, market int) [][]byte {
 		}
 		raw = append(raw, b)
 	}
+	// A config that is no message: there is one nevertheless.
+	config := []byte{0x38, 1}
+	for _, num := range []protowire.Number{2, 3, 1, 4} {
+		config = protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), config)
+	}
+	raw = append(raw, append(slices.Clone(raw[0]), config...))
 	return append(raw, oddities()...)
 }
 
