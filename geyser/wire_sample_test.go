@@ -36,7 +36,8 @@ func sampleUpdates() []*pb.SubscribeUpdate {
 	vote.Transaction.Meta.InnerInstructions = nil
 	vote.Transaction.Meta.LogMessages = nil
 	us := []*pb.SubscribeUpdate{
-		txUpdate(), pingUpdate(), slotUpdate(3, pb.SlotStatus_SLOT_CREATED_BANK), slotUpdate(4, pb.SlotStatus(-1)), {},
+		txUpdate(), pingUpdate(), slotUpdate(3, pb.SlotStatus_SLOT_CREATED_BANK), slotUpdate(4, pb.SlotStatus(-1)),
+		{},
 		{UpdateOneof: &pb.SubscribeUpdate_Transaction{Transaction: full}},
 		{UpdateOneof: &pb.SubscribeUpdate_Transaction{Transaction: v1}},
 		{UpdateOneof: &pb.SubscribeUpdate_Transaction{Transaction: vote}},
