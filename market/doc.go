@@ -76,7 +76,9 @@
 //
 // A swap gives two trades, one for each mint, both of the same dollar value:
 // that of the reference side where there is one (stable before SOL), else of
-// the side whose price is trusted more.
+// the side whose price is trusted more. A trade of fewer than 100 raw units of
+// either mint has no price and no value (Known false): rounding alone may have
+// made 1% of it.
 //
 // # What is refused
 //

@@ -256,7 +256,7 @@ func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, out 
 		if i == 1 {
 			t.Side, t.Amount = swapcast.Buy, s.AmountOut
 		}
-		if known && ms.decimalsKnown {
+		if known && ms.decimalsKnown && !rounded(s) {
 			if usd := value / ms.whole(float64(t.Amount)); priceable(usd) {
 				t.USD, t.AmountUSD, t.Known = usd, value, true
 				ms.state.addVolume(value, s.Slot)

@@ -40,6 +40,8 @@ const (
 	// minExecution is the least raw amount, on both sides, for a trade's own
 	// price to be off by less than 0.01% through rounding.
 	minExecution = 10_000
+	// minTrade is likewise the least for it to be off by no more than 1%.
+	minTrade = 100
 	// maxSpotRatio is how far a pool's stated price may lie from the trade that
 	// just moved it. A trade that takes 99% of a pool moves the price 10,000
 	// times and is itself priced 100 times away; beyond that the event was
@@ -231,6 +233,11 @@ func (p *pool) emptied(s *swapcast.Swap) bool {
 
 // dust tells whether rounding blurs the trade's own price.
 func dust(s *swapcast.Swap) bool { return min(s.AmountIn, s.AmountOut) < minExecution }
+
+// rounded tells whether the amounts are so small that one raw unit of them is
+// more than 1%: what such a trade paid for one token is the rounding's word, not
+// a price, so it is told without one.
+func rounded(s *swapcast.Swap) bool { return min(s.AmountIn, s.AmountOut) < minTrade }
 
 func usable(v float64) bool { return v > 0 && !math.IsInf(v, 1) && !math.IsInf(1/v, 1) }
 
