@@ -52,6 +52,13 @@
 // price is an execution price. A pool of share w can therefore move a price by
 // no more than 2% of w, unless it holds half of all depth.
 //
+// # Liquidity
+//
+// LiquidityUSD is what the mint's pools hold that can be priced in dollars: the
+// quote's side, and the base's at no more than that, for what nobody has paid for
+// is no liquidity. A reference mint has the pools that it quotes beside its own:
+// those at each pool's own price, and up to date with each pool's last swap.
+//
 // # Confidence
 //
 //	confidence = depth/(depth+10,000) * (1 - 0.2/n) * agree * 2^(-age/(4*HalfLifeSlots)) * new * sol

@@ -61,7 +61,9 @@ type centre struct {
 // estimate weighs a mint's pools. It changes nothing but the scratch space.
 func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 	if ms == m.usdc {
-		return m.withSOL(estimate{usd: 1, usdKnown: true, confidence: 1, reasons: ReasonReference})
+		return m.withSOL(estimate{
+			usd: 1, usdKnown: true, confidence: 1, reasons: ReasonReference, liquidityUSD: ms.quoted(1),
+		})
 	}
 	var e estimate
 	cs := m.candidates(ms, (*scratch)[:0], false)
@@ -74,6 +76,9 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 	}
 	if ms == m.usdt && (!e.usdKnown || e.reasons&ReasonThin != 0) {
 		e.usd, e.usdKnown, e.confidence, e.reasons = 1, true, newTrust, ReasonAssumed
+	}
+	if e.usdKnown {
+		e.liquidityUSD += ms.quoted(e.usd)
 	}
 	e = m.withSOL(e)
 	if ms == m.sol {
@@ -227,6 +232,16 @@ func liquidity(ms *mintState, cs []candidate, usd float64) float64 {
 		sum += half + min(half, ms.whole(float64(p.state.reserveBase))*usd)
 	}
 	return sum
+}
+
+// quoted is what the pools hold that a mint quotes, in dollars. The sum loses a
+// raw unit here and there as pools come and go, so that none may leave less
+// than nothing.
+func (ms *mintState) quoted(usd float64) float64 {
+	if v := ms.whole(ms.state.quoting) * usd; usable(v) {
+		return v
+	}
+	return 0
 }
 
 // priceable tells whether v can be a price.

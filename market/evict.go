@@ -69,6 +69,7 @@ func (m *Market) removePool(p *pool, why eviction) {
 	}
 	m.nPools--
 	m.poolUse.remove(p)
+	p.untell()
 	p.base.drop(p)
 	if !p.quote.reference() {
 		p.quote.drop(p)

@@ -186,6 +186,7 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) {
 	if !p.observe(s, m.time.number, at) {
 		m.opts.Metrics.ignore(refuseSpot)
 	}
+	p.tell()
 }
 
 func (m *Market) addPool(s *swapcast.Swap, base, quote *mintState) *pool {

@@ -45,6 +45,7 @@ type mintFacts struct {
 	volume       float64 // US dollars, decayed, as of volumeSlot
 	volumeSlot   uint64
 	liquidityUSD float64 // as last computed, for Top
+	quoting      float64 // what the pools that it quotes hold, in its raw units; reference mints only
 	priced       bool
 }
 

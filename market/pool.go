@@ -84,6 +84,7 @@ type poolState struct {
 	execution     float64 // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64
+	told          float64 // part of the quote mint's quoting
 	trades        uint64
 	firstSlot     uint64
 	slot          uint64 // of the newest swap seen
@@ -127,6 +128,27 @@ func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	}
 	st.mid, st.source = mid, source
 	return ok
+}
+
+// tell brings the quote mint's sum of what its pools hold up to date: such a mint
+// has too many pools to look at them all.
+func (p *pool) tell() {
+	if !p.quote.reference() {
+		return
+	}
+	holds := 0.0
+	if st := &p.state; st.reservesKnown {
+		quote := float64(st.reserveQuote)
+		holds = quote + min(quote, float64(st.reserveBase)*st.mid)
+	}
+	p.quote.state.quoting += holds - p.state.told
+	p.state.told = holds
+}
+
+// untell takes a forgotten pool out of that sum.
+func (p *pool) untell() {
+	p.quote.state.quoting -= p.state.told
+	p.state.told = 0
 }
 
 // oriented is a swap seen from a pool's base mint.
