@@ -48,7 +48,7 @@ func (r Reasons) Codes() []string {
 func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
 	age := distance(m.time.slot, c.newest)
 	e.confidence = c.depth / (c.depth + halfDepth) * (1 - 0.2/c.effective) * c.agree *
-		decay(age, 4*m.opts.HalfLifeSlots)
+		decay(age, 4*m.opts.HalfLifeSlots) * c.trust
 	mark := func(when bool, r Reasons) {
 		if when {
 			e.reasons |= r
@@ -57,9 +57,6 @@ func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
 	if m.newcomer(ms) {
 		e.confidence *= newTrust
 		e.reasons |= ReasonNew
-	}
-	if c.solShare > 0.5 {
-		e.confidence *= m.solUSD.confidence
 	}
 	mark(c.depth < halfDepth, ReasonThin)
 	mark(c.pools == 1, ReasonSinglePool)

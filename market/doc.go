@@ -1,10 +1,13 @@
 // Package market turns swaps into pool states, prices and trades. It does no
 // I/O and starts no goroutine.
 //
-// # Reference mints
+// # Quotes
 //
-// Prices are made from trades against SOL, USDC and USDT, two hops at most:
-// token -> stable, or token -> SOL -> stable. USDC is one US dollar by
+// Prices are made from trades against the roots (SOL, USDC, USDT) and the second
+// quotes (USD1, PYUSD and staked SOL, see quote.go), two hops to a root at most:
+// token -> root, or token -> second quote -> root. Each path is one voice in the
+// centre (below), as deep as the shallower of its two hops, so the deepest has
+// the most to say. SOL's own price in dollars is no hop but the market's rate. USDC is one US dollar by
 // definition here, and a pool quoted in USDT is read as if USDT were one dollar
 // too. Caveat: when one of them leaves its peg every price in that stable is
 // off by as much; a USDC depeg shows as everything else moving. The published
@@ -12,6 +15,12 @@
 // while fewer than 10,000 dollars in them agree. SOL in dollars is the centre (below) of the SOL/USDC and
 // SOL/USDT pools. Until the first of those has traded, a token that trades
 // against SOL has a price in SOL and none in dollars.
+//
+// A second quote is worth what its pools against the roots say, never one dollar
+// nor its stake pool's rate: a token against USD1 keeps its dollar price when USD1
+// leaves its peg, once USD1's own pools have moved, and is off by the depeg until
+// then. Without a swap of its own it has no price, and what it quotes has none.
+// Between its swaps it moves with SOL by the share that SOL quotes.
 //
 // # A pool's price
 //
@@ -61,13 +70,13 @@
 //
 // # Confidence
 //
-//	confidence = depth/(depth+10,000) * (1 - 0.2/n) * agree * 2^(-age/(4*HalfLifeSlots)) * new * sol
+//	confidence = depth/(depth+10,000) * (1 - 0.2/n) * agree * 2^(-age/(4*HalfLifeSlots)) * new * quotes
 //
 // depth is the dollars of the agreeing pools, n their effective number
 // (squared sum of weights over sum of squares), agree their share of all
 // weight, age the slots since the freshest of them, new 0.9 for a mint first
 // seen within the last HalfLifeSlots (0 where the market itself just began),
-// sol the confidence of SOL's own price where most weight is quoted in SOL.
+// quotes the mean confidence of the quotes' own prices (1 for USDC and USDT).
 // Readers halve it again where nothing was received for StaleAfter. Reasons
 // holds the codes. A price that is not known has confidence 0.
 //

@@ -31,6 +31,7 @@ type estimate struct {
 	confidence         float64
 	liquidityUSD       float64
 	reasons            Reasons
+	depth, solShare    float64 // of the agreeing pools: dollars, share quoted in SOL
 	total              float64 // weight of all candidates
 	low, high          float64 // the band of agreement, in the numeraire
 }
@@ -41,6 +42,8 @@ type candidate struct {
 	price  float64 // in the numeraire: dollars, or SOL where no dollars are known
 	weight float64
 	depth  float64
+	quote  float64 // what one whole quote token counts for, in the numeraire
+	trust  float64 // confidence of the quote's own price
 }
 
 // centre is the outcome of weighing candidates.
@@ -50,6 +53,7 @@ type centre struct {
 	effective        float64 // number of pools that the weight amounts to
 	depth            float64 // of the agreeing pools, in the numeraire
 	solShare         float64 // share of the agreeing weight that is quoted in SOL
+	trust            float64 // mean confidence of the quotes
 	execution        float64 // ... that comes from execution prices
 	unknownDepth     float64 // ... of pools without known vaults
 	curve            float64 // ... of bonding curves
@@ -71,6 +75,7 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 	if len(cs) > 0 {
 		c := weigh(cs)
 		e.usd, e.usdKnown, e.low, e.high, e.total = c.price, true, c.low, c.high, c.total
+		e.depth, e.solShare = c.depth, c.solShare
 		m.judge(&e, ms, &c)
 		e.liquidityUSD = liquidity(ms, cs, c.price)
 	}
@@ -118,14 +123,15 @@ func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candid
 	newest := uint64(0)
 	for _, p := range ms.pools {
 		if q, ok := m.numeraire(ms, p, inSOL); ok {
-			price := p.state.mid * pow10(int(ms.decimals)-int(p.quote.decimals)) * q
+			price := p.state.mid * pow10(int(ms.decimals)-int(p.quote.decimals)) * q.usd
 			if !priceable(price) {
 				continue
 			}
 			if len(dst) == 0 || distance(m.time.slot, p.state.slot) < distance(m.time.slot, newest) {
 				newest = p.state.slot
 			}
-			dst = append(dst, candidate{pool: p, price: price, depth: p.depth(q)})
+			// A path is no deeper than its second hop.
+			dst = append(dst, candidate{pool: p, price: price, depth: min(p.depth(q.usd), q.depth), quote: q.usd, trust: q.confidence})
 		}
 	}
 	for i := range dst {
@@ -140,15 +146,15 @@ func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candid
 }
 
 // numeraire is what one whole quote token of p counts for, where p can price ms.
-func (m *Market) numeraire(ms *mintState, p *pool, inSOL bool) (float64, bool) {
-	if p.base != ms || p.state.mid <= 0 || !ms.decimalsKnown || !p.quote.decimalsKnown {
-		return 0, false
+func (m *Market) numeraire(ms *mintState, p *pool, inSOL bool) (quoteValue, bool) {
+	if p.base != ms || p.state.mid <= 0 || !p.pricing() || !ms.decimalsKnown || !p.quote.decimalsKnown {
+		return quoteValue{}, false
 	}
 	if inSOL {
-		return 1, p.quote == m.sol
+		return quoteValue{usd: 1, depth: math.Inf(1)}, p.quote == m.sol
 	}
 	q := m.quoteValue(p.quote)
-	return q.usd, q.known
+	return q, q.known
 }
 
 // depth is what a trade could take out of the pool, both sides, where one whole
@@ -196,6 +202,7 @@ func weigh(cs []candidate) centre {
 		w2 += k.weight * k.weight
 		mean += k.weight * (k.price - median) // around the median: no overflow, no loss
 		c.depth += k.depth
+		c.trust += k.weight * k.trust
 		if k.pool.quote.rank == rankSOL {
 			c.solShare += k.weight
 		}
@@ -213,6 +220,7 @@ func weigh(cs []candidate) centre {
 	c.agree = min(w/total, 1)
 	c.effective = w * w / w2
 	c.solShare /= w
+	c.trust /= w
 	c.execution /= w
 	c.curve /= w
 	c.unknownDepth /= w
@@ -225,10 +233,11 @@ func weigh(cs []candidate) centre {
 func liquidity(ms *mintState, cs []candidate, usd float64) float64 {
 	sum := 0.0
 	for i := range cs {
-		p, half := cs[i].pool, cs[i].depth/2
-		if !p.state.reservesKnown {
+		p := cs[i].pool
+		if !p.state.reservesKnown || p.state.closed {
 			continue
 		}
+		half := p.quote.whole(float64(p.state.reserveQuote)) * cs[i].quote
 		sum += half + min(half, ms.whole(float64(p.state.reserveBase))*usd)
 	}
 	return sum

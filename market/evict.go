@@ -6,7 +6,7 @@ func (m *Market) forget() {
 	for m.nPools > m.opts.MaxPools {
 		m.removePool(m.poolUse.tail, evictPoolLimit)
 	}
-	for len(m.mints) > m.opts.MaxMints {
+	for len(m.mints) > m.opts.MaxMints && m.mintUse.tail != nil {
 		m.removeMint(m.mintUse.tail, evictMintLimit)
 	}
 	if idle := m.mintUse.tail; idle != nil && distance(m.time.slot, idle.state.lastSlot) > m.opts.IdleSlots {
@@ -44,7 +44,7 @@ func (m *Market) trim(ms *mintState) {
 // less with age; a pool that prices nothing comes last.
 func (m *Market) worth(p *pool) float64 {
 	q := m.quoteValue(p.quote)
-	if !p.pricing() || !p.quote.decimalsKnown {
+	if !p.pricing() || !p.quote.decimalsKnown || !q.known && p.quote != m.sol {
 		return 0
 	}
 	usd := q.usd

@@ -25,6 +25,7 @@ type Market struct {
 	// Static after New.
 	opts            Options
 	sol, usdc, usdt *mintState
+	second          map[solana.PublicKey]rank // mints that quote others, beside those three
 
 	mu sync.RWMutex // guards everything below and all that it points to
 
@@ -37,20 +38,13 @@ type Market struct {
 	pools    map[solana.PublicKey]*pool
 	nPools   int
 	nTrades  int
-	mintUse  lru[mintState] // the three reference mints are not in it
+	mintUse  lru[mintState] // mints that quote others are not in it
 	poolUse  lru[pool]
 	tradeUse lru[mintState]
 	tokens   map[solana.PublicKey]swapcast.Token
 
 	// Used by the applying goroutine only.
 	scratch []candidate
-}
-
-// quoteValue is what one whole quote token is worth in dollars.
-type quoteValue struct {
-	usd        float64
-	known      bool
-	confidence float64
 }
 
 // New makes an empty market that knows the built-in tokens.
@@ -63,6 +57,7 @@ func New(opts Options) *Market {
 		mintUse:  lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
 		poolUse:  lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
 		tradeUse: lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
+		second:   secondQuotes(),
 	}
 	m.AddTokens(builtinTokens())
 	m.sol = m.addMint(swapcast.NativeMint(), rankSOL)
@@ -122,7 +117,7 @@ func refused(s *swapcast.Swap) (refusal, bool) {
 func (m *Market) touch(mint solana.PublicKey, decimals uint8, slot uint64) *mintState {
 	ms := m.mints[mint]
 	if ms == nil {
-		ms = m.addMint(mint, rankToken)
+		ms = m.addMint(mint, m.second[mint])
 	}
 	if !ms.reference() {
 		m.mintUse.touch(ms)
@@ -210,9 +205,7 @@ func (m *Market) addPool(s *swapcast.Swap, base, quote *mintState) *pool {
 func (m *Market) price(s *swapcast.Swap, base, quote *mintState, out *Update) {
 	c := causeOf(s)
 	e := m.estimate(base, &m.scratch)
-	if base == m.sol {
-		m.solUSD = quoteValue{e.usd, e.usdKnown, e.confidence}
-	}
+	m.keepQuote(base, &e)
 	base.state.cause = c
 	out.Prices = append(out.Prices, m.publish(base, &e))
 	if quote.reference() && quote.state.cause.slot == s.Slot && quote.state.priced {
@@ -296,16 +289,4 @@ func (m *Market) value(s *swapcast.Swap, base, quote *mintState) (float64, bool)
 	}
 	v := amount(side) * usd
 	return v, known && usable(v)
-}
-
-// quoteValue is what a reference mint counts as when it quotes another.
-func (m *Market) quoteValue(q *mintState) quoteValue {
-	switch q.rank {
-	case rankUSDC, rankUSDT:
-		return quoteValue{1, true, 1}
-	case rankSOL:
-		return m.solUSD
-	default:
-		return quoteValue{}
-	}
 }

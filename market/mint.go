@@ -8,16 +8,6 @@ import (
 	"github.com/swapcast/swapcast"
 )
 
-// rank orders mints as quote side: the higher one of a pair quotes the other.
-type rank uint8
-
-const (
-	rankToken rank = iota
-	rankSOL
-	rankUSDT
-	rankUSDC
-)
-
 // mintState is what is kept of one mint.
 type mintState struct {
 	// Static after creation.
@@ -44,8 +34,9 @@ type mintFacts struct {
 	trades       uint64
 	volume       float64 // US dollars, decayed, as of volumeSlot
 	volumeSlot   uint64
-	liquidityUSD float64 // as last computed, for Top
-	quoting      float64 // what the pools that it quotes hold, in its raw units; reference mints only
+	liquidityUSD float64    // as last computed, for Top
+	quote        quoteValue // of second quotes
+	quoting      float64    // what the pools that it quotes hold, in its raw units; reference mints only
 	priced       bool
 }
 

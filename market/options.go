@@ -6,7 +6,8 @@ import "time"
 // copies it.
 type Options struct {
 	// MaxMints bounds the mints that are followed; default 50,000. The least
-	// recently traded is forgotten, with its pools and trades.
+	// recently traded is forgotten, with its pools and trades. The ten mints that quote
+	// others are never forgotten, be it that the bound is less.
 	MaxMints int
 	// MaxPools bounds the pools that are followed; default 100,000.
 	MaxPools int
@@ -44,7 +45,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxPoolsPerMint, 64)
 	def(&o.TradesPerMint, 200)
 	def(&o.MaxTrades, 400_000)
-	// The three reference mints are never forgotten; a swap needs room for two
+	// The mints that quote others are never forgotten; a swap needs room for two
 	// more while it is applied.
 	o.MaxMints = max(o.MaxMints, 8)
 	if o.IdleSlots == 0 {

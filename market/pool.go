@@ -61,7 +61,7 @@ const (
 // has one pool for each.
 type pool struct {
 	// Static after creation. base is the mint that the pool prices; quote ranks
-	// at least as high (USDC over USDT over SOL over the rest).
+	// at least as high.
 	address, program solana.PublicKey
 	dex              string
 	curve            curve
@@ -93,8 +93,11 @@ type poolState struct {
 	at            int64  // receipt of the newest swap, Unix ns
 }
 
-// pricing tells whether the pool can price its base mint in dollars or SOL.
-func (p *pool) pricing() bool { return p.quote.rank != rankToken }
+// pricing tells whether the pool can price its base mint: two hops to a root at
+// most, so a second quote is priced by roots alone.
+func (p *pool) pricing() bool {
+	return p.quote.rank.root() || p.quote.rank != rankToken && p.base.rank == rankToken
+}
 
 // late tells whether s happened before the state that the pool is in. States of
 // an earlier timeline have no order with what comes now.

@@ -85,9 +85,9 @@ func (m *Market) Trades(mint solana.PublicKey, limit int) []swapcast.Trade {
 	return ms.trades.newest(make([]swapcast.Trade, 0, min(limit, len(ms.trades.buf))), limit)
 }
 
-// Pools returns a mint's pools, the heaviest first. SOL has its pools against
-// USDC and USDT, USDT those against USDC, USDC none: a reference mint quotes
-// too many others to list.
+// Pools returns a mint's pools, the heaviest first. A mint that quotes others has
+// only those that price it (SOL those against USDC and USDT, USDC none): it
+// quotes too many to list.
 func (m *Market) Pools(mint solana.PublicKey) []PoolInfo {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
