@@ -27,13 +27,15 @@ const (
 	ReasonAssumed
 	// ReasonNoDollar: known in SOL only, SOL's own price is not known yet.
 	ReasonNoDollar
+	// ReasonPulled: nine tenths and more of the depth has gone.
+	ReasonPulled
 )
 
 // Codes returns the stable names, in a fixed order.
 func (r Reasons) Codes() []string {
 	names := [...]string{
 		"thin", "single_pool", "stale", "disagreement", "new", "depth_unknown",
-		"execution", "curve", "reference", "assumed", "no_dollar",
+		"execution", "curve", "reference", "assumed", "no_dollar", "pulled",
 	}
 	var codes []string
 	for i, name := range names {
@@ -63,6 +65,7 @@ func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
 	mark(age > m.opts.HalfLifeSlots, ReasonStale)
 	mark(c.agree < 1-disagreeShare, ReasonDisagreement)
 	mark(c.unknownDepth > 0.5, ReasonDepthUnknown)
+	mark(c.depth < pulledShare*c.was, ReasonPulled)
 	mark(c.execution > 0.5, ReasonExecution)
 	mark(c.curve > 0.5, ReasonCurve)
 	e.confidence = min(max(e.confidence, 0), 1)

@@ -42,6 +42,7 @@ type candidate struct {
 	price  float64 // in the numeraire: dollars, or SOL where no dollars are known
 	weight float64
 	depth  float64
+	was    float64 // the trusted depth, gone or not, where vaults are known
 	quote  float64 // what one whole quote token counts for, in the numeraire
 	trust  float64 // confidence of the quote's own price
 }
@@ -51,7 +52,7 @@ type centre struct {
 	price, low, high float64
 	agree            float64 // share of weight in the band
 	effective        float64 // number of pools that the weight amounts to
-	depth            float64 // of the agreeing pools, in the numeraire
+	depth, was       float64 // of the agreeing pools, in the numeraire
 	solShare         float64 // share of the agreeing weight that is quoted in SOL
 	trust            float64 // mean confidence of the quotes
 	execution        float64 // ... that comes from execution prices
@@ -79,6 +80,9 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 		m.judge(&e, ms, &c)
 		e.liquidityUSD = liquidity(ms, cs, c.price)
 	}
+	if len(cs) == 0 && drained(ms) {
+		e.reasons |= ReasonPulled
+	}
 	if ms == m.usdt && (!e.usdKnown || e.reasons&ReasonThin != 0) {
 		e.usd, e.usdKnown, e.confidence, e.reasons = 1, true, newTrust, ReasonAssumed
 	}
@@ -101,7 +105,7 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 		e.sol, e.solKnown = c.price, true
 		if !e.usdKnown {
 			e.low, e.high, e.total = c.low, c.high, c.total
-			e.reasons = ReasonNoDollar
+			e.reasons |= ReasonNoDollar
 		}
 	}
 	return e
@@ -131,7 +135,11 @@ func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candid
 				newest = p.state.slot
 			}
 			// A path is no deeper than its second hop.
-			dst = append(dst, candidate{pool: p, price: price, depth: min(p.depth(q.usd), q.depth), quote: q.usd, trust: q.confidence})
+			c := candidate{pool: p, price: price, depth: min(p.depth(q.usd), q.depth), quote: q.usd, trust: q.confidence}
+			if p.state.reservesKnown {
+				c.was = min(2*p.quote.whole(p.state.trusted)*q.usd, q.depth)
+			}
+			dst = append(dst, c)
 		}
 	}
 	for i := range dst {
@@ -142,6 +150,7 @@ func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candid
 		}
 		c.weight = max(c.weight, leastWeight)
 	}
+	boundUnknown(dst)
 	return dst
 }
 
@@ -157,16 +166,14 @@ func (m *Market) numeraire(ms *mintState, p *pool, inSOL bool) (quoteValue, bool
 	return q, q.known
 }
 
-// depth is what a trade could take out of the pool, both sides, where one whole
-// quote token counts for q.
+// depth is what a trade could take out of the pool, both sides, as far as that is
+// trusted, where one whole quote token counts for q.
 func (p *pool) depth(q float64) float64 {
-	if p.state.closed {
-		return 0
-	}
+	depth := 2 * p.quote.whole(min(p.holds(), p.state.trusted)) * q
 	if p.state.reservesKnown {
-		return 2 * p.quote.whole(float64(p.state.reserveQuote)) * q
+		return depth
 	}
-	return min(p.quote.whole(p.state.flow)*q, maxFlowDepth)
+	return min(depth, maxFlowDepth)
 }
 
 // weigh finds the centre: the weighted median, then the weighted mean of what
@@ -202,6 +209,7 @@ func weigh(cs []candidate) centre {
 		w2 += k.weight * k.weight
 		mean += k.weight * (k.price - median) // around the median: no overflow, no loss
 		c.depth += k.depth
+		c.was += k.was
 		c.trust += k.weight * k.trust
 		if k.pool.quote.rank == rankSOL {
 			c.solShare += k.weight

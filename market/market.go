@@ -93,9 +93,9 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 
 	in, out2 := m.touch(s.MintIn, s.DecimalsIn, s.Slot), m.touch(s.MintOut, s.DecimalsOut, s.Slot)
 	base, quote := order(in, out2)
-	m.observe(s, base, quote, at)
+	counts := m.observe(s, base, quote, at)
 	m.price(s, base, quote, out)
-	m.trade(s, in, out2, base, quote, out)
+	m.trade(s, in, out2, base, quote, counts, out)
 	m.forget()
 	m.opts.Metrics.sizes(m.nPools, len(m.mints), m.nTrades)
 }
@@ -155,16 +155,17 @@ func order(a, b *mintState) (base, quote *mintState) {
 	return b, a
 }
 
-// observe finds or makes the swap's pool and takes the swap into its state.
-func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) {
+// observe finds or makes the swap's pool and takes the swap into its state. It
+// reports whether the swap counts as trading, beside what it says of the price.
+func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) bool {
 	if s.Pool.IsZero() {
 		m.opts.Metrics.ignore(refusePoolOwner)
-		return
+		return true
 	}
 	p := m.pools[s.Pool]
 	if p != nil && p.dex != s.DEX {
 		m.opts.Metrics.ignore(refusePoolOwner)
-		return
+		return true
 	}
 	for p != nil && (p.base != base || p.quote != quote) {
 		p = p.next
@@ -176,12 +177,24 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) {
 	}
 	if p.late(s, m.time.number) {
 		m.opts.Metrics.ignore(refuseLate)
-		return
+		return true
 	}
+	was := before{p.state.trades, p.state.slot, p.state.mid}
 	if !p.observe(s, m.time.number, at) {
 		m.opts.Metrics.ignore(refuseSpot)
 	}
 	p.tell()
+	if p.pricing() {
+		paid := s.AmountIn
+		if p.state.sold {
+			paid = s.AmountOut
+		}
+		m.season(p, was, float64(paid))
+	}
+	if p.state.washed {
+		m.opts.Metrics.ignore(refuseWash)
+	}
+	return !p.state.washed
 }
 
 func (m *Market) addPool(s *swapcast.Swap, base, quote *mintState) *pool {
@@ -221,7 +234,7 @@ func (m *Market) price(s *swapcast.Swap, base, quote *mintState, out *Update) {
 
 // publish makes the price of an estimate and keeps what Top needs of it.
 func (m *Market) publish(ms *mintState, e *estimate) swapcast.Price {
-	ms.state.liquidityUSD, ms.state.priced = e.liquidityUSD, e.usdKnown
+	ms.state.liquidityUSD, ms.state.usd, ms.state.priced = e.liquidityUSD, e.usd, e.usdKnown
 	return ms.priceOf(e)
 }
 
@@ -239,7 +252,7 @@ func (ms *mintState) priceOf(e *estimate) swapcast.Price {
 
 // trade fills out.Trades and keeps them: the seller's side of the mint that
 // was given, the buyer's side of the one that was taken.
-func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, out *Update) {
+func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, counts bool, out *Update) {
 	value, known := m.value(s, base, quote)
 	for i, ms := range [2]*mintState{in, taken} {
 		t := swapcast.Trade{
@@ -253,7 +266,9 @@ func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, out 
 		if known && ms.decimalsKnown && !rounded(s) {
 			if usd := value / ms.whole(float64(t.Amount)); priceable(usd) {
 				t.USD, t.AmountUSD, t.Known = usd, value, true
-				ms.state.addVolume(value, s.Slot)
+				if counts {
+					ms.state.addVolume(value, s.Slot)
+				}
 			}
 		}
 		out.Trades = append(out.Trades, t)

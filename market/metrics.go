@@ -38,6 +38,7 @@ const (
 	refuseSpot
 	refuseDecimals
 	refuseRestart
+	refuseWash
 )
 
 // NewMetrics makes the market's metrics and registers them; a nil Registerer
@@ -75,6 +76,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			refuseSpot:       ig.WithLabelValues("spot_mismatch"),
 			refuseDecimals:   ig.WithLabelValues("decimals_conflict"),
 			refuseRestart:    ig.WithLabelValues("timeline_restart"),
+			refuseWash:       ig.WithLabelValues("wash_trade"),
 		},
 	}
 	if reg != nil {

@@ -37,6 +37,7 @@ type mintFacts struct {
 	liquidityUSD float64    // as last computed, for Top
 	quote        quoteValue // of second quotes
 	quoting      float64    // what the pools that it quotes hold, in its raw units; reference mints only
+	usd          float64    // as last published, 0 unknown
 	priced       bool
 }
 

@@ -81,9 +81,13 @@ type poolState struct {
 	closed        bool    // a curve that has sold its last token
 	mid           float64 // raw quote units for one raw base unit, 0 unknown
 	flow          float64 // mean trade, raw quote units
+	trusted       float64 // how much of what it holds is believed, raw quote units
 	execution     float64 // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64
+	sold          bool // the newest swap gave base
+	washed        bool // ... and only took back what its trader did before
+	trader        solana.PublicKey
 	told          float64 // part of the quote mint's quoting
 	trades        uint64
 	firstSlot     uint64
@@ -117,7 +121,10 @@ func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	if st.trades == 0 {
 		st.firstSlot, st.flow = s.Slot, o.quote
 	}
-	st.flow += (o.quote - st.flow) * flowShare
+	if st.washed = p.wash(s, o.baseIn); !st.washed {
+		st.flow += (o.quote - st.flow) * flowShare
+	}
+	st.trader, st.sold = s.Trader, o.baseIn
 	st.trades++
 	st.slot, st.txIndex, st.timeline, st.at = s.Slot, s.TxIndex, timeline, at
 	st.execution = o.execution()
