@@ -65,7 +65,7 @@ func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
 	mark(age > m.opts.HalfLifeSlots, ReasonStale)
 	mark(c.agree < 1-disagreeShare, ReasonDisagreement)
 	mark(c.unknownDepth > 0.5, ReasonDepthUnknown)
-	mark(c.depth < pulledShare*c.was, ReasonPulled)
+	mark(c.gone > 1-pulledShare, ReasonPulled)
 	mark(c.execution > 0.5, ReasonExecution)
 	mark(c.curve > 0.5, ReasonCurve)
 	e.confidence = min(max(e.confidence, 0), 1)
@@ -75,8 +75,11 @@ func (m *Market) judge(e *estimate, ms *mintState, c *centre) {
 // because the market itself began then.
 func (m *Market) newcomer(ms *mintState) bool {
 	first := ms.state.firstSlot
-	return !ms.reference() && first > m.time.first+settleSlots && distance(m.time.slot, first) < m.opts.HalfLifeSlots
+	return !ms.reference() && !m.beginning(first) && distance(m.time.slot, first) < m.opts.HalfLifeSlots
 }
+
+// beginning tells whether a slot is of the market's own first ones.
+func (m *Market) beginning(slot uint64) bool { return slot <= m.time.first+settleSlots }
 
 // settleSlots is how long after its start the market takes every mint for an
 // old one: by then whatever trades often has been seen.

@@ -56,10 +56,38 @@
 // depth-weighted mean of the pools that stand within 2% of that median. A
 // pool's depth is twice what its quote vault holds in dollars, so a token
 // cannot lend itself depth; a pool whose vaults are not known counts as its
-// mean trade, at most 10,000 dollars. Weight halves for every HalfLifeSlots by
+// mean trade, at most 10,000 dollars, and all such pools of a mint together as a
+// quarter of the others (or 10,000 dollars). Weight halves for every HalfLifeSlots by
 // which a pool is older than the mint's freshest one, and halves once where the
 // price is an execution price. A pool of share w can therefore move a price by
 // no more than 2% of w, unless it holds half of all depth.
+//
+// # What is trusted
+//
+// Depth is what it costs to be believed, so the rules against made-up prices are
+// rules about depth (trust.go has each with its reason). A quote side counts no
+// more than ten times what the base side is worth. A new pool of a mint that
+// other pools price counts for a hundredth of its depth, an old one for what it
+// held; half of what has come is trusted after 150 slots in which the pool
+// traded, ten times later where the pool stands off the price, and at most half
+// with one swap. A swap that throws a pool more than 2% about and off the price
+// shows how deep the pool is there: four times that is trusted at most. What has
+// gone counts no more, at once. Nothing of this holds back a move: a pool whose
+// depth is trusted moves the price with its next swap.
+//
+// In the market's first 150 slots every pool is taken for an old one. Two pools
+// of a new token may both be false, and a pool that is truly as deep as all
+// others together, and stays for some ten minutes, is believed. A sandwich in the
+// pool that leads is told step by step: everybody could have traded at each. A
+// launch curve that has sold its last token counts no more; a pool of its AMM
+// that opens before that is a pool like any other. Whether depth lies near the
+// price is only seen when somebody trades there. Liquidity that is pulled is seen
+// with the pool's next swap. Prices are for 10^decimals raw units as the vaults
+// count them: a multiplier that wallets show on top is not in them.
+//
+// A trader who turns around in a pool within 32 slots adds nothing to what pools
+// of unknown depth and the list of top mints are ranked by. Two wallets get
+// around that, and pay the fees for a place in a list.
 //
 // # Liquidity
 //

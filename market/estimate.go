@@ -42,8 +42,6 @@ type candidate struct {
 	price  float64 // in the numeraire: dollars, or SOL where no dollars are known
 	weight float64
 	depth  float64
-	was    float64 // the trusted depth, gone or not, where vaults are known
-	quote  float64 // what one whole quote token counts for, in the numeraire
 	trust  float64 // confidence of the quote's own price
 }
 
@@ -52,7 +50,8 @@ type centre struct {
 	price, low, high float64
 	agree            float64 // share of weight in the band
 	effective        float64 // number of pools that the weight amounts to
-	depth, was       float64 // of the agreeing pools, in the numeraire
+	depth            float64 // of the agreeing pools, in the numeraire
+	gone             float64 // share of what they were trusted with that is gone
 	solShare         float64 // share of the agreeing weight that is quoted in SOL
 	trust            float64 // mean confidence of the quotes
 	execution        float64 // ... that comes from execution prices
@@ -78,7 +77,7 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 		e.usd, e.usdKnown, e.low, e.high, e.total = c.price, true, c.low, c.high, c.total
 		e.depth, e.solShare = c.depth, c.solShare
 		m.judge(&e, ms, &c)
-		e.liquidityUSD = liquidity(ms, cs, c.price)
+		e.liquidityUSD = m.liquidity(ms, cs, c.price)
 	}
 	if len(cs) == 0 && drained(ms) {
 		e.reasons |= ReasonPulled
@@ -87,7 +86,11 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 		e.usd, e.usdKnown, e.confidence, e.reasons = 1, true, newTrust, ReasonAssumed
 	}
 	if e.usdKnown {
-		e.liquidityUSD += ms.quoted(e.usd)
+		quoted := ms.quoted(e.usd)
+		if !ms.rank.root() {
+			quoted = min(quoted, e.depth)
+		}
+		e.liquidityUSD += quoted
 	}
 	e = m.withSOL(e)
 	if ms == m.sol {
@@ -135,11 +138,7 @@ func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candid
 				newest = p.state.slot
 			}
 			// A path is no deeper than its second hop.
-			c := candidate{pool: p, price: price, depth: min(p.depth(q.usd), q.depth), quote: q.usd, trust: q.confidence}
-			if p.state.reservesKnown {
-				c.was = min(2*p.quote.whole(p.state.trusted)*q.usd, q.depth)
-			}
-			dst = append(dst, c)
+			dst = append(dst, candidate{pool: p, price: price, depth: min(p.depth(q.usd), q.depth), trust: q.confidence})
 		}
 	}
 	for i := range dst {
@@ -209,7 +208,7 @@ func weigh(cs []candidate) centre {
 		w2 += k.weight * k.weight
 		mean += k.weight * (k.price - median) // around the median: no overflow, no loss
 		c.depth += k.depth
-		c.was += k.was
+		c.gone += k.pool.gone() * k.weight
 		c.trust += k.weight * k.trust
 		if k.pool.quote.rank == rankSOL {
 			c.solShare += k.weight
@@ -229,6 +228,7 @@ func weigh(cs []candidate) centre {
 	c.effective = w * w / w2
 	c.solShare /= w
 	c.trust /= w
+	c.gone /= w
 	c.execution /= w
 	c.curve /= w
 	c.unknownDepth /= w
@@ -237,15 +237,17 @@ func weigh(cs []candidate) centre {
 
 // liquidity is what the mint's pools hold in dollars, the mint's own side
 // counted at its price and at no more than the other side: what nobody has
-// paid for is no liquidity.
-func liquidity(ms *mintState, cs []candidate, usd float64) float64 {
+// paid for is no liquidity. What is quoted in a second quote is worth no more than
+// that can be sold for.
+func (m *Market) liquidity(ms *mintState, cs []candidate, usd float64) float64 {
 	sum := 0.0
 	for i := range cs {
 		p := cs[i].pool
 		if !p.state.reservesKnown || p.state.closed {
 			continue
 		}
-		half := p.quote.whole(float64(p.state.reserveQuote)) * cs[i].quote
+		q := m.quoteValue(p.quote)
+		half := min(p.quote.whole(float64(p.state.reserveQuote))*q.usd, q.depth/2)
 		sum += half + min(half, ms.whole(float64(p.state.reserveBase))*usd)
 	}
 	return sum

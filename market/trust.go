@@ -58,16 +58,16 @@ type before struct {
 // new pools, and old ones that are filled for an attack, would else outvote the
 // honest pools before arbitrage finds them. Time counts only in which the pool
 // traded, tenfold less where it stood off the price: a pool is confirmed when it
-// agrees, or when it stays. Where no other pool of the mint trades there is
-// nobody to protect, and when the market itself begins every pool is new.
+// agrees, or when it stays. A first pool has nothing to be held against, and when
+// the market itself begins every pool is new.
 func (m *Market) season(p *pool, was before, paid float64) {
 	st := &p.state
 	now, off := p.holds(), m.off(p)
 	switch {
-	case now >= st.trusted && (st.slot <= m.time.first+settleSlots || !m.rivalled(p)):
-		st.trusted = now
-	case was.trades == 0:
+	case was.trades == 0 && m.rivalled(p) && !m.beginning(st.slot):
 		st.trusted = now * firstTrust
+	case was.trades == 0 || now > st.trusted && m.beginning(st.slot):
+		st.trusted = now
 	case st.slot != was.slot:
 		half := uint64(seasonSlots)
 		if off {
@@ -75,8 +75,8 @@ func (m *Market) season(p *pool, was before, paid float64) {
 		}
 		st.trusted += (now - st.trusted) * (1 - decay(min(distance(st.slot, was.slot), seasonSlots), half))
 	}
-	if off {
-		st.trusted = min(st.trusted, shown(was.mid, st.mid, paid))
+	if near := shown(was.mid, st.mid, paid); off && now > near {
+		st.trusted = min(st.trusted, near)
 	}
 }
 
@@ -147,6 +147,15 @@ func (p *pool) wash(s *swapcast.Swap, sold bool) bool {
 	st := &p.state
 	return st.trades > 0 && st.sold != sold && st.trader == s.Trader && !s.Trader.IsZero() &&
 		distance(st.slot, s.Slot) <= washSlots
+}
+
+// gone is the share of what a pool was trusted with that it does not hold any more.
+func (p *pool) gone() float64 {
+	holds, trusted := p.holds(), p.state.trusted
+	if !p.state.reservesKnown || holds >= trusted {
+		return 0
+	}
+	return 1 - holds/trusted
 }
 
 // drained tells whether a mint's price is gone because its pools were emptied.
