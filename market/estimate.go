@@ -42,6 +42,7 @@ type candidate struct {
 	price  float64 // in the numeraire: dollars, or SOL where no dollars are known
 	weight float64
 	depth  float64
+	half   float64 // what the quote side holds, no more than can be sold
 	trust  float64 // confidence of the quote's own price
 }
 
@@ -77,7 +78,7 @@ func (m *Market) estimate(ms *mintState, scratch *[]candidate) estimate {
 		e.usd, e.usdKnown, e.low, e.high, e.total = c.price, true, c.low, c.high, c.total
 		e.depth, e.solShare = c.depth, c.solShare
 		m.judge(&e, ms, &c)
-		e.liquidityUSD = m.liquidity(ms, cs, c.price)
+		e.liquidityUSD = liquidity(ms, cs, c.price)
 	}
 	if len(cs) == 0 && drained(ms) {
 		e.reasons |= ReasonPulled
@@ -128,47 +129,85 @@ func (m *Market) withSOL(e estimate) estimate {
 // from the pools quoted in it.
 func (m *Market) candidates(ms *mintState, dst []candidate, inSOL bool) []candidate {
 	newest := uint64(0)
+	var hops [2]hop // SOL and dollars take turns in most lists
 	for _, p := range ms.pools {
-		if q, ok := m.numeraire(ms, p, inSOL); ok {
-			price := p.state.mid * pow10(int(ms.decimals)-int(p.quote.decimals)) * q.usd
-			if !priceable(price) {
-				continue
-			}
-			if len(dst) == 0 || distance(m.time.slot, p.state.slot) < distance(m.time.slot, newest) {
-				newest = p.state.slot
-			}
-			// A path is no deeper than its second hop.
-			dst = append(dst, candidate{pool: p, price: price, depth: min(p.depth(q.usd), q.depth), trust: q.confidence})
+		if p.base != ms || p.state.mid <= 0 {
+			continue
 		}
+		h := &hops[0]
+		if p.quote == m.sol {
+			h = &hops[1]
+		}
+		if p.quote != h.quote {
+			m.hop(h, ms, p.quote, inSOL)
+		}
+		price := p.state.mid * h.price
+		if !priceable(price) { // 0 where the quote has no value
+			continue
+		}
+		if len(dst) == 0 || distance(m.time.slot, p.state.slot) < distance(m.time.slot, newest) {
+			newest = p.state.slot
+		}
+		c := candidate{pool: p, price: price, depth: p.depth(h.unit, h.depth), trust: h.confidence}
+		if p.state.reservesKnown && !p.state.closed {
+			c.half = min(float64(p.state.reserveQuote)*h.unit, h.depth/2)
+		}
+		dst = append(dst, c)
 	}
+	var known, hidden float64
 	for i := range dst {
 		c := &dst[i]
-		c.weight = c.depth * decay(distance(newest, c.pool.state.slot), m.opts.HalfLifeSlots)
-		if c.pool.state.source == SourceExecution {
+		st := &c.pool.state
+		c.weight = c.depth
+		if age := distance(newest, st.slot); age > 0 {
+			c.weight *= decay(age, m.opts.HalfLifeSlots)
+		}
+		if st.source == SourceExecution {
 			c.weight *= executionTrust
 		}
 		c.weight = max(c.weight, leastWeight)
+		if st.reservesKnown {
+			known += c.weight
+		} else {
+			hidden += c.weight
+		}
 	}
-	boundUnknown(dst)
+	if hidden > 0 {
+		boundHidden(dst, known, hidden)
+	}
 	return dst
 }
 
-// numeraire is what one whole quote token of p counts for, where p can price ms.
-func (m *Market) numeraire(ms *mintState, p *pool, inSOL bool) (quoteValue, bool) {
-	if p.base != ms || p.state.mid <= 0 || !p.pricing() || !ms.decimalsKnown || !p.quote.decimalsKnown {
-		return quoteValue{}, false
+// hop is the way from a mint's pools through one quote to the numeraire. Its
+// figures are 0 where there is none.
+type hop struct {
+	quote       *mintState
+	price, unit float64 // what a raw price and a raw quote unit count for
+	quoteValue
+}
+
+// hop fills h, whatever it was.
+func (m *Market) hop(h *hop, ms, quote *mintState, inSOL bool) {
+	*h = hop{quote: quote}
+	switch {
+	case !pricing(ms, quote) || !ms.decimalsKnown || !quote.decimalsKnown:
+		return
+	case !inSOL:
+		h.quoteValue = m.quoteValue(quote)
+	case quote == m.sol:
+		h.quoteValue = quoteValue{usd: 1, known: true, depth: math.Inf(1)}
 	}
-	if inSOL {
-		return quoteValue{usd: 1, depth: math.Inf(1)}, p.quote == m.sol
+	if h.known {
+		h.price = pow10(int(ms.decimals)-int(quote.decimals)) * h.usd
+		h.unit = h.usd * pow10(-int(quote.decimals))
 	}
-	q := m.quoteValue(p.quote)
-	return q, q.known
 }
 
 // depth is what a trade could take out of the pool, both sides, as far as that is
-// trusted, where one whole quote token counts for q.
-func (p *pool) depth(q float64) float64 {
-	depth := 2 * p.quote.whole(min(p.holds(), p.state.trusted)) * q
+// trusted, where one raw quote unit counts for unit, and no path is deeper than
+// its second hop.
+func (p *pool) depth(unit, second float64) float64 {
+	depth := min(2*p.state.counts*unit, second)
 	if p.state.reservesKnown {
 		return depth
 	}
@@ -208,7 +247,7 @@ func weigh(cs []candidate) centre {
 		w2 += k.weight * k.weight
 		mean += k.weight * (k.price - median) // around the median: no overflow, no loss
 		c.depth += k.depth
-		c.gone += k.pool.gone() * k.weight
+		c.gone += st.gone * k.weight
 		c.trust += k.weight * k.trust
 		if k.pool.quote.rank == rankSOL {
 			c.solShare += k.weight
@@ -239,16 +278,11 @@ func weigh(cs []candidate) centre {
 // counted at its price and at no more than the other side: what nobody has
 // paid for is no liquidity. What is quoted in a second quote is worth no more than
 // that can be sold for.
-func (m *Market) liquidity(ms *mintState, cs []candidate, usd float64) float64 {
+func liquidity(ms *mintState, cs []candidate, usd float64) float64 {
 	sum := 0.0
 	for i := range cs {
-		p := cs[i].pool
-		if !p.state.reservesKnown || p.state.closed {
-			continue
-		}
-		q := m.quoteValue(p.quote)
-		half := min(p.quote.whole(float64(p.state.reserveQuote))*q.usd, q.depth/2)
-		sum += half + min(half, ms.whole(float64(p.state.reserveBase))*usd)
+		half := cs[i].half
+		sum += half + min(half, ms.whole(float64(cs[i].pool.state.reserveBase))*usd)
 	}
 	return sum
 }

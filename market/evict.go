@@ -1,5 +1,7 @@
 package market
 
+import "math"
+
 // forget keeps the state within its bounds. Each swap adds at most two mints,
 // one pool and two trades, so each call removes only as many.
 func (m *Market) forget() {
@@ -51,7 +53,7 @@ func (m *Market) worth(p *pool) float64 {
 	if !q.known {
 		usd = 1 // SOL before its price is known: any order among its pools will do
 	}
-	return p.depth(usd) * decay(distance(m.time.slot, p.state.slot), m.opts.HalfLifeSlots)
+	return p.depth(usd/pow10(int(p.quote.decimals)), math.Inf(1)) * decay(distance(m.time.slot, p.state.slot), m.opts.HalfLifeSlots)
 }
 
 func (m *Market) removePool(p *pool, why eviction) {

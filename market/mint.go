@@ -34,10 +34,10 @@ type mintFacts struct {
 	trades       uint64
 	volume       float64 // US dollars, decayed, as of volumeSlot
 	volumeSlot   uint64
-	liquidityUSD float64    // as last computed, for Top
-	quote        quoteValue // of second quotes
-	quoting      float64    // what the pools that it quotes hold, in its raw units; reference mints only
-	usd          float64    // as last published, 0 unknown
+	liquidityUSD float64     // as last computed, for Top
+	quote        secondQuote // of second quotes
+	quoting      float64     // what the pools that it quotes hold, in its raw units; reference mints only
+	usd          float64     // as last published, 0 unknown
 	priced       bool
 }
 

@@ -82,6 +82,8 @@ type poolState struct {
 	mid           float64 // raw quote units for one raw base unit, 0 unknown
 	flow          float64 // mean trade, raw quote units
 	trusted       float64 // how much of what it holds is believed, raw quote units
+	counts        float64 // ... and is there; gone is the share that is not
+	gone          float64
 	execution     float64 // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64
@@ -99,8 +101,10 @@ type poolState struct {
 
 // pricing tells whether the pool can price its base mint: two hops to a root at
 // most, so a second quote is priced by roots alone.
-func (p *pool) pricing() bool {
-	return p.quote.rank.root() || p.quote.rank != rankToken && p.base.rank == rankToken
+func (p *pool) pricing() bool { return pricing(p.base, p.quote) }
+
+func pricing(base, quote *mintState) bool {
+	return quote.rank.root() || quote.rank != rankToken && base.rank == rankToken
 }
 
 // late tells whether s happened before the state that the pool is in. States of

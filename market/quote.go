@@ -48,11 +48,15 @@ type quoteValue struct {
 	usd        float64
 	known      bool
 	confidence float64
+	depth      float64 // dollars of the pools behind usd; infinite for the roots
+}
 
-	// Of second quotes only. depth is the dollars behind usd, solShare the share
-	// of them that is quoted in SOL, sol SOL's price then, and slot when.
-	depth, solShare, sol float64
-	slot                 uint64
+// secondQuote is the value of a second quote as of its last swap, with SOL's price
+// then and the share of its depth that is quoted in SOL.
+type secondQuote struct {
+	quoteValue
+	solShare, sol float64
+	slot          uint64
 }
 
 // quoteValue is what a mint counts as when it quotes another.
@@ -74,14 +78,14 @@ func (m *Market) quoteValue(q *mintState) quoteValue {
 func (m *Market) secondValue(q *mintState) quoteValue {
 	v := q.state.quote
 	if !v.known {
-		return v
+		return quoteValue{}
 	}
 	if m.solUSD.known && v.sol > 0 {
 		v.usd *= 1 + v.solShare*(m.solUSD.usd/v.sol-1)
 	}
 	v.confidence *= decay(distance(m.time.slot, v.slot), 4*m.opts.HalfLifeSlots)
 	v.known = priceable(v.usd)
-	return v
+	return v.quoteValue
 }
 
 // keepQuote keeps what others are priced with, where ms quotes any.
@@ -92,11 +96,8 @@ func (m *Market) keepQuote(ms *mintState, e *estimate) {
 		v.depth = math.Inf(1)
 		m.solUSD = v
 	case rankStaked, rankDollar:
-		v.depth, v.solShare, v.slot = e.depth, e.solShare, m.time.slot
-		if m.solUSD.known {
-			v.sol = m.solUSD.usd
-		}
-		ms.state.quote = v
+		v.depth = e.depth
+		ms.state.quote = secondQuote{v, e.solShare, m.solUSD.usd, m.time.slot}
 	default: // tokens quote nothing, the two stables count as one
 	}
 }

@@ -107,7 +107,7 @@ func (m *Market) Pools(mint solana.PublicKey) []PoolInfo {
 				info.Agrees = c.price >= e.low && c.price <= e.high
 				if e.usdKnown {
 					info.USD, info.USDKnown = c.price, true
-					info.LiquidityUSD = m.liquidity(ms, scratch[i:i+1], e.usd)
+					info.LiquidityUSD = liquidity(ms, scratch[i:i+1], e.usd)
 				}
 			}
 		}

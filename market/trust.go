@@ -24,9 +24,9 @@ const (
 	// hollowMove is the move of a pool's price from which a trade shows how deep
 	// the pool is, and hollowSlack how far beyond that its depth is believed.
 	hollowMove, hollowSlack = 1.02, 4
-	// unknownShare bounds the weight of all of a mint's pools of unknown depth, as
+	// hiddenShare bounds the weight of all of a mint's pools of unknown depth, as
 	// a part of that of its other pools.
-	unknownShare = 0.25
+	hiddenShare = 0.25
 	// washSlots is within how many slots a trader who turns around in a pool only
 	// takes back what he did.
 	washSlots = 32
@@ -62,7 +62,9 @@ type before struct {
 // the market itself begins every pool is new.
 func (m *Market) season(p *pool, was before, paid float64) {
 	st := &p.state
-	now, off := p.holds(), m.off(p)
+	now := p.holds()
+	moved := !within(was.mid, st.mid, hollowMove)
+	off := (moved || st.slot != was.slot) && m.off(p)
 	switch {
 	case was.trades == 0 && m.rivalled(p) && !m.beginning(st.slot):
 		st.trusted = now * firstTrust
@@ -75,8 +77,14 @@ func (m *Market) season(p *pool, was before, paid float64) {
 		}
 		st.trusted += (now - st.trusted) * (1 - decay(min(distance(st.slot, was.slot), seasonSlots), half))
 	}
-	if near := shown(was.mid, st.mid, paid); off && now > near {
-		st.trusted = min(st.trusted, near)
+	if off && moved {
+		if near := shown(was.mid, st.mid, paid); now > near {
+			st.trusted = min(st.trusted, near)
+		}
+	}
+	st.counts, st.gone = min(now, st.trusted), 0
+	if st.reservesKnown && now < st.trusted {
+		st.gone = 1 - now/st.trusted
 	}
 }
 
@@ -87,7 +95,7 @@ func (m *Market) season(p *pool, was before, paid float64) {
 // little show nothing. Asked only of pools that stand off their mint's price: an
 // honest one may have moved between two of its swaps that we saw.
 func shown(from, to, paid float64) float64 {
-	if from <= 0 || to <= 0 || within(from, to, hollowMove) {
+	if from <= 0 || to <= 0 {
 		return math.Inf(1)
 	}
 	return hollowSlack * paid / math.Abs(math.Sqrt(to/from)-1)
@@ -95,12 +103,13 @@ func shown(from, to, paid float64) float64 {
 
 // off tells whether a pool stands off the price that its mint was last given.
 func (m *Market) off(p *pool) bool {
-	q := m.quoteValue(p.quote)
 	usd := p.base.state.usd
-	if !q.known || usd == 0 || p.state.mid <= 0 {
+	if usd == 0 || p.state.mid <= 0 {
 		return false
 	}
-	return !within(p.state.mid*pow10(int(p.base.decimals)-int(p.quote.decimals))*q.usd, usd, agreeBand)
+	var h hop
+	m.hop(&h, p.base, p.quote, false)
+	return h.known && !within(p.state.mid*h.price, usd, agreeBand)
 }
 
 // rivalled tells whether another pool that trades prices the same mint. A curve
@@ -117,24 +126,16 @@ func (m *Market) rivalled(p *pool) bool {
 	return false
 }
 
-// boundUnknown keeps the pools whose vaults are not known, of which one can have
+// boundHidden keeps the pools whose vaults are not known, of which one can have
 // any number with any trades, from outvoting those that show what they hold.
-func boundUnknown(cs []candidate) {
-	var known, unknown float64
-	for i := range cs {
-		if cs[i].pool.state.reservesKnown {
-			known += cs[i].weight
-		} else {
-			unknown += cs[i].weight
-		}
-	}
-	bound := max(known*unknownShare, maxFlowDepth)
-	if known == 0 || unknown <= bound {
+func boundHidden(cs []candidate, known, hidden float64) {
+	bound := max(known*hiddenShare, maxFlowDepth)
+	if known == 0 || hidden <= bound {
 		return
 	}
 	for i := range cs {
 		if !cs[i].pool.state.reservesKnown {
-			cs[i].weight *= bound / unknown
+			cs[i].weight *= bound / hidden
 		}
 	}
 }
@@ -147,15 +148,6 @@ func (p *pool) wash(s *swapcast.Swap, sold bool) bool {
 	st := &p.state
 	return st.trades > 0 && st.sold != sold && st.trader == s.Trader && !s.Trader.IsZero() &&
 		distance(st.slot, s.Slot) <= washSlots
-}
-
-// gone is the share of what a pool was trusted with that it does not hold any more.
-func (p *pool) gone() float64 {
-	holds, trusted := p.holds(), p.state.trusted
-	if !p.state.reservesKnown || holds >= trusted {
-		return 0
-	}
-	return 1 - holds/trusted
 }
 
 // drained tells whether a mint's price is gone because its pools were emptied.
