@@ -52,6 +52,9 @@ type Options struct {
 	Market Market
 	// Pools returns a token's pools, the weightiest first.
 	Pools func(mint solana.PublicKey) []Pool
+	// Reasons returns the codes of what lowers the confidence in a token's price or
+	// explains its source, such as "thin". Nil means that there are none to tell.
+	Reasons func(mint solana.PublicKey) []string
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -93,6 +96,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Feed == nil {
 		o.Feed = func() swapcast.Feed { return swapcast.FeedLive }
+	}
+	if o.Reasons == nil {
+		o.Reasons = func(solana.PublicKey) []string { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

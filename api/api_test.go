@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,8 @@ type fakeMarket struct {
 	trades map[solana.PublicKey][]swapcast.Trade
 	tokens map[solana.PublicKey]swapcast.Token
 	pools  map[solana.PublicKey][]api.Pool
+
+	reasons map[solana.PublicKey][]string
 }
 
 func (m *fakeMarket) Price(mint solana.PublicKey) (swapcast.Price, bool) {
@@ -47,6 +50,7 @@ func (m *fakeMarket) Token(mint solana.PublicKey) (swapcast.Token, bool) {
 	return t, ok
 }
 
+func (m *fakeMarket) Reasons(mint solana.PublicKey) []string { return m.reasons[mint] }
 func (m *fakeMarket) Pools(mint solana.PublicKey) []api.Pool { return m.pools[mint] }
 
 var (
@@ -81,6 +85,7 @@ func newMarket() *fakeMarket {
 		})
 	}
 	m.tokens[sol] = swapcast.Token{Mint: sol, Symbol: "SOL", Name: "Wrapped SOL", Decimals: 9, Known: true}
+	m.reasons = map[solana.PublicKey][]string{sol: {"single_pool", "stale"}}
 	m.tokens[unpriced] = swapcast.Token{Mint: unpriced}
 	m.pools[sol] = []api.Pool{
 		{
@@ -103,7 +108,7 @@ func newStatus() api.Status {
 
 func options() api.Options {
 	m := newMarket()
-	return api.Options{Market: m, Pools: m.Pools, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
+	return api.Options{Market: m, Pools: m.Pools, Reasons: m.Reasons, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
 }
 
 // do sends one request to a handler as net/http would and returns the answer.
@@ -249,6 +254,7 @@ func TestTrades(t *testing.T) {
 
 type tokenAnswer struct {
 	AssetID, Symbol, Name, Source, Feed       string
+	Reasons                                   []string
 	Decimals                                  *int
 	Price, PriceSOL, Confidence, LiquidityUSD *float64
 	Slot                                      uint64
@@ -266,6 +272,9 @@ func TestToken(t *testing.T) {
 	h := api.New(options())
 	var sol tokenAnswer
 	get(t, h, "/v1/tokens/"+swapcast.NativeMintAddress, &sol)
+	if !slices.Equal(sol.Reasons, []string{"single_pool", "stale"}) {
+		t.Errorf("reasons: %q", sol.Reasons)
+	}
 	if sol.Symbol != "SOL" || *sol.Decimals != 9 || *sol.Price != 147.231 || *sol.PriceSOL != 1 || *sol.Confidence != 0.97 ||
 		sol.Source != "raydium-clmm" || sol.Feed != "simulated" || len(sol.Pools) != 2 {
 		t.Fatalf("%+v", sol)
@@ -280,6 +289,9 @@ func TestToken(t *testing.T) {
 
 	var bare tokenAnswer
 	get(t, h, "/v1/tokens/"+unpriced.String(), &bare)
+	if bare.Reasons == nil || len(bare.Reasons) > 0 {
+		t.Errorf("reasons of a mint without a price: %q", bare.Reasons)
+	}
 	if bare.Price != nil || bare.Decimals != nil || bare.Confidence != nil || bare.LiquidityUSD != nil || bare.Pools == nil {
 		t.Errorf("a mint without a price: %+v", bare)
 	}

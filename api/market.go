@@ -104,6 +104,7 @@ type tokenAnswer struct {
 	Price        *float64      `json:"price"` // US dollars per whole token
 	PriceSOL     *float64      `json:"priceSol"`
 	Confidence   *float64      `json:"confidence"` // 0 to 1
+	Reasons      []string      `json:"reasons"`    // codes behind the confidence
 	LiquidityUSD *float64      `json:"liquidityUsd"`
 	Source       string        `json:"source"` // DEX of the swap that last moved the price
 	Slot         uint64        `json:"slot"`   // of that swap, 0 none
@@ -146,6 +147,7 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request) {
 		Source:  price.DEX,
 		Slot:    price.Slot,
 		Feed:    h.Feed(),
+		Reasons: append([]string{}, h.Reasons(mint)...),
 		Pools:   poolAnswers(h.Pools(mint)),
 	}
 	if token.Known {

@@ -16,6 +16,7 @@ func (s *server) publicHandler() http.Handler {
 	rest := api.New(api.Options{
 		Market:         s.market,
 		Pools:          s.pools,
+		Reasons:        s.reasons,
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,
@@ -28,6 +29,12 @@ func (s *server) publicHandler() http.Handler {
 	}
 	mux.Handle("/", web.Handler())
 	return mux
+}
+
+// reasons are the codes behind the confidence in a token's price.
+func (s *server) reasons(mint solana.PublicKey) []string {
+	_, why, _ := s.market.Assess(mint)
+	return why.Codes()
 }
 
 // pools turns the market's view of a token's pools into the API's.
