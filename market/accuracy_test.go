@@ -31,7 +31,7 @@ import (
 // 99th percentiles of 5 to 10 and 43 to 57.
 func TestAccuracy(t *testing.T) {
 	t.Parallel()
-	e := measureErrors(t, sim.Options{Seed: 1}, 40_000)
+	e, _ := measureErrors(t, sim.Options{Seed: 1}, 40_000, nil)
 	var sol, others []float64
 	symbols := make([]string, 0, len(e))
 	for symbol := range e {
@@ -64,8 +64,9 @@ func TestAccuracy(t *testing.T) {
 }
 
 // measureErrors returns each listed token's signed errors in basis points, one
-// for each price that was published, by symbol.
-func measureErrors(t *testing.T, o sim.Options, updates int) map[string][]float64 {
+// for each price that was published, by symbol, and the tokens' last prices. An
+// attacker, where there is one, follows each swap with what he makes of it.
+func measureErrors(t *testing.T, o sim.Options, updates int, attack func(s *swapcast.Swap, apply func(*swapcast.Swap))) (map[string][]float64, map[string]swapcast.Price) {
 	t.Helper()
 	source, err := sim.New(o)
 	if err != nil {
@@ -82,7 +83,18 @@ func measureErrors(t *testing.T, o sim.Options, updates int) map[string][]float6
 		result     parser.Result
 		u          market.Update
 		errors     = map[string][]float64{}
+		last       = map[string]swapcast.Price{}
 	)
+	send := func(s *swapcast.Swap) {
+		m.Apply(s, &u)
+		for _, price := range u.Prices {
+			if mid, ok := source.Mid(price.Mint); ok && price.Known {
+				symbol := symbols[price.Mint]
+				errors[symbol] = append(errors[symbol], (price.USD/mid-1)*10_000)
+				last[symbol] = price
+			}
+		}
+	}
 	for range updates {
 		next, err := source.Next(context.Background())
 		if err != nil {
@@ -96,16 +108,13 @@ func measureErrors(t *testing.T, o sim.Options, updates int) map[string][]float6
 		}
 		p.Parse(&tx, &result)
 		for i := range result.Swaps {
-			m.Apply(&result.Swaps[i], &u)
-			for _, price := range u.Prices {
-				if mid, ok := source.Mid(price.Mint); ok && price.Known {
-					symbol := symbols[price.Mint]
-					errors[symbol] = append(errors[symbol], (price.USD/mid-1)*10_000)
-				}
+			send(&result.Swaps[i])
+			if attack != nil {
+				attack(&result.Swaps[i], send)
 			}
 		}
 	}
-	return errors
+	return errors, last
 }
 
 // report prints a row, and returns median and 99th percentile of the errors'

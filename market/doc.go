@@ -67,17 +67,18 @@
 // Depth is what it costs to be believed, so the rules against made-up prices are
 // rules about depth (trust.go has each with its reason). A quote side counts no
 // more than ten times what the base side is worth. A new pool of a mint that
-// other pools price counts for a hundredth of its depth, an old one for what it
-// held; half of what has come is trusted after 150 slots in which the pool
-// traded, ten times later where the pool stands off the price, and at most half
-// with one swap. A swap that throws a pool more than 2% about and off the price
-// shows how deep the pool is there: four times that is trusted at most. What has
+// other pools price counts for nothing, an old one for what it held; half of what
+// has come is trusted after 150 slots in which the pool traded and at most half
+// with one swap; none while the pool stands more than 2% off the price, until it
+// has stood there for 1,500 slots. What was paid for
+// each percent that a pool moved shows how deep it is there: four times that is
+// trusted at most. What has
 // gone counts no more, at once. Nothing of this holds back a move: a pool whose
 // depth is trusted moves the price with its next swap.
 //
 // In the market's first 150 slots every pool is taken for an old one. Two pools
 // of a new token may both be false, and a pool that is truly as deep as all
-// others together, and stays for some ten minutes, is believed. A sandwich in the
+// others together, and stays off the price for minutes, is believed in the end. A sandwich in the
 // pool that leads is told step by step: everybody could have traded at each. A
 // launch curve that has sold its last token counts no more; a pool of its AMM
 // that opens before that is a pool like any other. Whether depth lies near the

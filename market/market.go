@@ -179,17 +179,17 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) boo
 		m.opts.Metrics.ignore(refuseLate)
 		return true
 	}
-	was := before{p.state.trades, p.state.slot, p.state.mid}
+	before := p.state.slot
 	if !p.observe(s, m.time.number, at) {
 		m.opts.Metrics.ignore(refuseSpot)
 	}
 	p.tell()
 	if p.pricing() {
-		paid := s.AmountIn
+		paid := float64(s.AmountIn)
 		if p.state.sold {
-			paid = s.AmountOut
+			paid = -float64(s.AmountOut)
 		}
-		m.season(p, was, float64(paid))
+		m.season(p, before, paid)
 	}
 	if p.state.washed {
 		m.opts.Metrics.ignore(refuseWash)

@@ -84,6 +84,9 @@ type poolState struct {
 	trusted       float64 // how much of what it holds is believed, raw quote units
 	counts        float64 // ... and is there; gone is the share that is not
 	gone          float64
+	off           bool // stood off the mint's price with its newest swap
+	offSince      uint64
+	anchor, net   float64 // a price of before, and the quote that came in since, raw
 	execution     float64 // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64

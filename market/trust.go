@@ -16,14 +16,17 @@ const (
 	// worth at the pool's price. Real ranges lean; a quote side that nobody can
 	// buy from is a deposit beside the market.
 	leanLimit = 10
-	// firstTrust is the part of its depth that a new pool counts for.
-	firstTrust = 0.01
 	// seasonSlots is in how many slots half of new depth is trusted, about forty
-	// seconds, and offSlots where the pool stands off its mint's price.
-	seasonSlots, offSlots = 150, 1_500
-	// hollowMove is the move of a pool's price from which a trade shows how deep
-	// the pool is, and hollowSlack how far beyond that its depth is believed.
-	hollowMove, hollowSlack = 1.02, 4
+	// seconds.
+	seasonSlots = 150
+	// offSlots is how long a pool that stands off its mint's price has to stay there
+	// before its depth is trusted all the same, about six minutes.
+	offSlots = 1_500
+	// hollowMove is the move of a pool's price from which what was paid for it shows
+	// how deep the pool is: as much as a hollow pool may move a major's price, and
+	// more than most bins are wide. hollowSlack is how far beyond its depth is
+	// believed: swaps may have been missed, and fees stay in the vaults.
+	hollowMove, hollowSlack = 1.01, 4
 	// hiddenShare bounds the weight of all of a mint's pools of unknown depth, as
 	// a part of that of its other pools.
 	hiddenShare = 0.25
@@ -47,40 +50,34 @@ func (p *pool) holds() float64 {
 	return st.flow / 2
 }
 
-// before is what a pool was before a swap.
-type before struct {
-	trades, slot uint64
-	mid          float64
-}
-
 // season lets the trusted depth follow what a pool holds. Weight is the lesser of
 // the two, so a rug shows at once, and depth that has just come counts slowly:
 // new pools, and old ones that are filled for an attack, would else outvote the
-// honest pools before arbitrage finds them. Time counts only in which the pool
-// traded, tenfold less where it stood off the price: a pool is confirmed when it
-// agrees, or when it stays. A first pool has nothing to be held against, and when
-// the market itself begins every pool is new.
-func (m *Market) season(p *pool, was before, paid float64) {
+// honest pools before arbitrage finds them. Only time in which the pool traded
+// counts, and none while it stands off the price, unless it stays there: a pool
+// is confirmed when it agrees, or when nobody trades it back for long. A first
+// pool has nothing to be held against, and when the market itself begins every
+// pool is new.
+func (m *Market) season(p *pool, before uint64, paid float64) {
 	st := &p.state
 	now := p.holds()
-	moved := !within(was.mid, st.mid, hollowMove)
-	off := (moved || st.slot != was.slot) && m.off(p)
-	switch {
-	case was.trades == 0 && m.rivalled(p) && !m.beginning(st.slot):
-		st.trusted = now * firstTrust
-	case was.trades == 0 || now > st.trusted && m.beginning(st.slot):
-		st.trusted = now
-	case st.slot != was.slot:
-		half := uint64(seasonSlots)
-		if off {
-			half = offSlots
-		}
-		st.trusted += (now - st.trusted) * (1 - decay(min(distance(st.slot, was.slot), seasonSlots), half))
+	switch off := m.off(p); {
+	case !off:
+		st.off, st.offSince = false, 0
+	case !st.off:
+		st.off, st.offSince = true, st.slot
 	}
-	if off && moved {
-		if near := shown(was.mid, st.mid, paid); now > near {
-			st.trusted = min(st.trusted, near)
-		}
+	switch {
+	case st.trades == 1 && m.rivalled(p) && !m.beginning(st.slot):
+		st.trusted = 0
+	case st.trades == 1 || now > st.trusted && m.beginning(st.slot):
+		st.trusted = now
+	case now > st.trusted && st.off && distance(st.slot, st.offSince) < offSlots:
+	case st.slot != before:
+		st.trusted += (now - st.trusted) * (1 - decay(min(distance(st.slot, before), seasonSlots), seasonSlots))
+	}
+	if near := p.shown(paid); now > near {
+		st.trusted = min(st.trusted, near)
 	}
 	st.counts, st.gone = min(now, st.trusted), 0
 	if st.reservesKnown && now < st.trusted {
@@ -88,17 +85,24 @@ func (m *Market) season(p *pool, was before, paid float64) {
 	}
 }
 
-// shown is how much quote a pool has near its price, raw units, as its last trade
-// shows: in a constant product the quote side grows with the root of the price.
-// It is what tells a hollow pool, whose vaults are full of ranges and orders far
-// from the price, so that a few dollars throw its price about. Trades that moved
-// little show nothing. Asked only of pools that stand off their mint's price: an
-// honest one may have moved between two of its swaps that we saw.
-func shown(from, to, paid float64) float64 {
-	if from <= 0 || to <= 0 {
+// shown is how much quote a pool has near its price, raw units, as what flowed
+// through it since its price was last that far away shows: in a constant product
+// the quote side grows with the root of the price. It is what tells a hollow pool,
+// whose vaults are full of ranges and orders far off, so that a few dollars throw
+// its price about or let it creep. Infinite until the price has moved. Prices of
+// trades go to and fro by the fee, so pools that have no better are asked only
+// where they stand off the mint's price.
+func (p *pool) shown(paid float64) float64 {
+	st := &p.state
+	if st.net += paid; st.anchor > 0 && within(st.anchor, st.mid, hollowMove) {
 		return math.Inf(1)
 	}
-	return hollowSlack * paid / math.Abs(math.Sqrt(to/from)-1)
+	from, net := st.anchor, math.Abs(st.net)
+	st.anchor, st.net = st.mid, 0
+	if from <= 0 || st.mid <= 0 || st.source == SourceExecution && !st.off {
+		return math.Inf(1)
+	}
+	return hollowSlack * net / math.Abs(math.Sqrt(st.mid/from)-1)
 }
 
 // off tells whether a pool stands off the price that its mint was last given.
