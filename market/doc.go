@@ -137,6 +137,12 @@
 // token list says 0: no price beats one that is off by a million. Prices
 // outside 1e-18 to 1e12 are unknown.
 //
+// # Size
+//
+// The package is over the house's 2,000 lines: what a pool's word is worth, the
+// centre, its confidence and its bounds read one another's state at every swap,
+// and a seam between them would be wider than what it parts.
+//
 // # Concurrency, bounds, undo
 //
 // One goroutine calls Apply; any number may read. One RWMutex guards all state;

@@ -76,30 +76,37 @@ type pool struct {
 // poolState is all that a swap changes in a pool; a plain value, so that an
 // earlier one can be put back.
 type poolState struct {
+	depthState
+
 	source        Source
 	reservesKnown bool
 	closed        bool    // a curve that has sold its last token
 	mid           float64 // raw quote units for one raw base unit, 0 unknown
 	flow          float64 // mean trade, raw quote units
-	trusted       float64 // how much of what it holds is believed, raw quote units
-	counts        float64 // ... and is there; gone is the share that is not
-	gone          float64
-	off           bool // stood off the mint's price with its newest swap
-	offSince      uint64
-	anchor, net   float64 // a price of before, and the quote that came in since, raw
 	execution     float64 // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64
 	sold          bool // the newest swap gave base
 	washed        bool // ... and only took back what its trader did before
 	trader        solana.PublicKey
-	told          float64 // part of the quote mint's quoting
 	trades        uint64
 	firstSlot     uint64
 	slot          uint64 // of the newest swap seen
 	txIndex       uint64
 	timeline      uint32 // the market's when that swap came
 	at            int64  // receipt of the newest swap, Unix ns
+}
+
+// depthState is how much of a pool's depth is believed, and what the quote mint was
+// told of it; trust.go has the rules.
+type depthState struct {
+	trusted     float64 // of what it holds, raw quote units
+	counts      float64 // ... and is there
+	gone        float64 // share of trusted that is not
+	off         bool    // stands off the mint's price since offSince, asked where it matters
+	offSince    uint64
+	anchor, net float64 // a price of before, and the quote that came in since, raw
+	told        float64 // part of the quote mint's quoting
 }
 
 // pricing tells whether the pool can price its base mint: two hops to a root at

@@ -61,7 +61,7 @@ func (p *pool) holds() float64 {
 func (m *Market) season(p *pool, before uint64, paid float64) {
 	st := &p.state
 	now := p.holds()
-	switch off := m.off(p); {
+	switch off := (now > st.trusted || st.source == SourceExecution) && m.off(p); {
 	case !off:
 		st.off, st.offSince = false, 0
 	case !st.off:
