@@ -67,24 +67,24 @@
 // Depth is what it costs to be believed, so the rules against made-up prices are
 // rules about depth (trust.go has each with its reason). A quote side counts no
 // more than ten times what the base side is worth. A new pool of a mint that
-// other pools price counts for nothing, an old one for what it held; half of what
-// has come is trusted after 150 slots in which the pool traded and at most half
-// with one swap; none while the pool stands more than 2% off the price, until it
-// has stood there for 1,500 slots. What was paid for
-// each percent that a pool moved shows how deep it is there: four times that is
-// trusted at most. What has
-// gone counts no more, at once. Nothing of this holds back a move: a pool whose
-// depth is trusted moves the price with its next swap.
+// other pools price counts for nothing, an old one for what it held; half of
+// what has come is trusted after 150 slots in which the pool traded and at most
+// half with one swap; none while the pool stands more than 2% off the price,
+// until it has stood there for 1,500 slots. What was paid for each percent that
+// a pool moved shows how deep it is there: four times that is trusted at most.
+// What has gone counts no more, at once. Nothing of this holds back a move: a
+// pool whose depth is trusted moves the price with its next swap.
 //
 // In the market's first 150 slots every pool is taken for an old one. Two pools
 // of a new token may both be false, and a pool that is truly as deep as all
-// others together, and stays off the price for minutes, is believed in the end. A sandwich in the
-// pool that leads is told step by step: everybody could have traded at each. A
-// launch curve that has sold its last token counts no more; a pool of its AMM
-// that opens before that is a pool like any other. Whether depth lies near the
-// price is only seen when somebody trades there. Liquidity that is pulled is seen
-// with the pool's next swap. Prices are for 10^decimals raw units as the vaults
-// count them: a multiplier that wallets show on top is not in them.
+// others together, and stays off the price for minutes, is believed in the end.
+// A sandwich in the pool that leads is told step by step: everybody could have
+// traded at each. A launch curve that has sold its last token counts no more; a
+// pool of its AMM that opens before that is a pool like any other. Whether depth
+// lies near the price is only seen when somebody trades there. Liquidity that is
+// pulled is seen with the pool's next swap. Prices are for 10^decimals raw units
+// as the vaults count them: a multiplier that wallets show on top is not in
+// them.
 //
 // A trader who turns around in a pool within 32 slots adds nothing to what pools
 // of unknown depth and the list of top mints are ranked by. Two wallets get
@@ -101,7 +101,7 @@
 //
 //	confidence = depth/(depth+10,000) * (1 - 0.2/n) * agree * 2^(-age/(4*HalfLifeSlots)) * new * quotes
 //
-// depth is the dollars of the agreeing pools, n their effective number
+// depth is the trusted dollars of the agreeing pools, n their effective number
 // (squared sum of weights over sum of squares), agree their share of all
 // weight, age the slots since the freshest of them, new 0.9 for a mint first
 // seen within the last HalfLifeSlots (0 where the market itself just began),
