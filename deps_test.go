@@ -33,6 +33,7 @@ var ownImports = []struct {
 	{"geyser/sim", []string{".", "geyser"}},
 	{"parser", []string{"."}},
 	{"parser/parsertest", []string{".", "parser", "geyser", "geyser/capture"}},
+	{"parser/secondopinion", nil}, // tests only
 	{"market", []string{"."}},
 	{"stream", []string{".", "stream/wire"}},
 	{"stream/wire", []string{"."}},
