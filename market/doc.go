@@ -125,6 +125,30 @@
 // either mint has no price and no value (Known false): rounding alone may have
 // made 1% of it.
 //
+// # Candles
+//
+// A candle's open, high, low and close are the mint's price as it was published
+// with each of the interval's trades, not the trades' own prices: what moves no
+// price (a trade far off in a thin pool, a flash loan) paints no wick, and a
+// chart of candles is a chart of prices. Every trade with a known value counts
+// for volume and number, but dust of less than a cent; a trade counts for both
+// its mints, so that SOL's volume is what was traded against it too, and one of a
+// trader who turns around counts as well: what was traded is told, not what it is
+// worth for a place in a list.
+//
+// Time is the swap's block time, or that of its receipt where it has none;
+// intervals begin at whole multiples of their length since 1970. An interval is
+// over once the newest block time seen anywhere (or told by Tick) reaches its
+// end. What comes later is left out of it and counted (candle_late): a final
+// candle changes no more. Longer intervals that are still open take it. A clock
+// that is set back (a new timeline, or 32 trades in a row from more than two
+// minutes ago) begins anew: a mint's candles are forgotten with its first trade
+// that lies before them.
+//
+// An interval without a trade is not kept. Candles fills it: flat at the last
+// close, no volume, no trades. Day adds up the last 24 hours from the quarter
+// hours, the present one included.
+//
 // # What is refused
 //
 // Zero amounts, a pool that swaps a mint for itself, unset mints: no price, no
@@ -147,9 +171,13 @@
 //
 // One goroutine calls Apply; any number may read. One RWMutex guards all state;
 // Apply holds it for about a microsecond, readers for as little. Pools, mints,
-// pools a mint and trades are bounded by Options; the least recently used goes
-// first and is counted with its reason. Ages are counted in slots, so that a
+// pools a mint, trades and candles are bounded by Options; the least recently
+// used goes first and is counted with its reason. Ages are counted in slots, so that a
 // replay gives the same prices at any speed. Everything a swap changes lies in
-// pool.state, mintState.state and the tail of its trade ring, plain values each:
-// a journal of those by slot is all that an exact undo needs.
+// pool.state, mintState.state, the pending and open bars of its candles and the
+// tails of its rings, plain values each: a journal of those by slot is all that an exact undo
+// needs.
+//
+// The package is larger than the house's budget because candles share the lock,
+// the bounds and the time of the rest.
 package market

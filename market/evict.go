@@ -19,6 +19,10 @@ func (m *Market) forget() {
 		m.clearTrades(ms)
 		m.opts.Metrics.evict(evictTradesLimit)
 	}
+	for m.nCandles > m.opts.MaxCandles {
+		m.clearCandles(m.candleUse.tail)
+		m.opts.Metrics.evict(evictCandlesLimit)
+	}
 	if newest := m.poolUse.head; newest != nil {
 		m.trim(newest.base)
 		if !newest.quote.reference() {
@@ -84,6 +88,7 @@ func (m *Market) removeMint(ms *mintState, why eviction) {
 		m.removePool(ms.pools[len(ms.pools)-1], evictPoolWithMint)
 	}
 	m.clearTrades(ms)
+	m.clearCandles(ms)
 	m.mintUse.remove(ms)
 	delete(m.mints, ms.mint)
 	last := m.order[len(m.order)-1]

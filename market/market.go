@@ -42,6 +42,7 @@ type Market struct {
 	poolUse  lru[pool]
 	tradeUse lru[mintState]
 	tokens   map[solana.PublicKey]swapcast.Token
+	candleState
 
 	// Used by the applying goroutine only.
 	scratch []candidate
@@ -50,14 +51,15 @@ type Market struct {
 // New makes an empty market that knows the built-in tokens.
 func New(opts Options) *Market {
 	m := &Market{
-		opts:     opts.withDefaults(),
-		mints:    make(map[solana.PublicKey]*mintState),
-		pools:    make(map[solana.PublicKey]*pool),
-		tokens:   make(map[solana.PublicKey]swapcast.Token),
-		mintUse:  lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
-		poolUse:  lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
-		tradeUse: lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
-		second:   secondQuotes(),
+		opts:        opts.withDefaults(),
+		mints:       make(map[solana.PublicKey]*mintState),
+		pools:       make(map[solana.PublicKey]*pool),
+		tokens:      make(map[solana.PublicKey]swapcast.Token),
+		mintUse:     lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
+		poolUse:     lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
+		tradeUse:    lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
+		candleState: candleState{candleUse: lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.candles.links }}},
+		second:      secondQuotes(),
 	}
 	m.AddTokens(builtinTokens())
 	m.sol = m.addMint(swapcast.NativeMint(), rankSOL)
@@ -87,9 +89,11 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 		at = m.opts.Now().UnixNano()
 	}
 	m.lastAt = at
-	if m.time.advance(s) {
+	restart := m.time.advance(s)
+	if restart {
 		m.opts.Metrics.ignore(refuseRestart)
 	}
+	m.timeSwap(s, at, restart)
 
 	in, out2 := m.touch(s.MintIn, s.DecimalsIn, s.Slot), m.touch(s.MintOut, s.DecimalsOut, s.Slot)
 	base, quote := order(in, out2)
@@ -97,7 +101,7 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 	m.price(s, base, quote, out)
 	m.trade(s, in, out2, base, quote, counts, out)
 	m.forget()
-	m.opts.Metrics.sizes(m.nPools, len(m.mints), m.nTrades)
+	m.opts.Metrics.sizes(m.nPools, len(m.mints), m.nTrades, m.nCandles)
 }
 
 // refused tells whether a swap says nothing at all.
@@ -269,6 +273,7 @@ func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, coun
 				if counts {
 					ms.state.addVolume(value, s.Slot)
 				}
+				m.candle(ms, &contribution{m.swapTime, ms.state.usd, value}, s.ReceivedAt)
 			}
 		}
 		out.Trades = append(out.Trades, t)

@@ -8,9 +8,9 @@ type Metrics struct {
 	// StagePrice observes the seconds of each Apply; nil leaves the clock alone.
 	StagePrice interface{ Observe(seconds float64) }
 
-	pools, mints, trades prometheus.Gauge
-	evicted              map[eviction]prometheus.Counter
-	ignored              map[refusal]prometheus.Counter
+	pools, mints, trades, candles prometheus.Gauge
+	evicted                       map[eviction]prometheus.Counter
+	ignored                       map[refusal]prometheus.Counter
 }
 
 type (
@@ -26,6 +26,7 @@ const (
 	evictPoolOfMint
 	evictPoolWithMint
 	evictTradesLimit
+	evictCandlesLimit
 )
 
 // Why a swap or a part of it was not used.
@@ -39,6 +40,7 @@ const (
 	refuseDecimals
 	refuseRestart
 	refuseWash
+	refuseCandleLate
 )
 
 // NewMetrics makes the market's metrics and registers them; a nil Registerer
@@ -49,16 +51,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	ev := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "swapcast_market_evictions_total",
-		Help: "Mints, pools and trade histories forgotten, by reason.",
+		Help: "Mints, pools, trade histories and candles of a mint forgotten, by reason.",
 	}, []string{"kind", "reason"})
 	ig := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "swapcast_market_ignored_total",
-		Help: "Swaps of which something was not used for a price, by reason.",
+		Help: "Swaps of which something was not used for a price or a candle, by reason.",
 	}, []string{"reason"})
 	m := &Metrics{
-		pools:  gauge("swapcast_market_pools", "Pools followed."),
-		mints:  gauge("swapcast_market_mints", "Mints followed."),
-		trades: gauge("swapcast_market_trades", "Trades kept for readers."),
+		pools:   gauge("swapcast_market_pools", "Pools followed."),
+		mints:   gauge("swapcast_market_mints", "Mints followed."),
+		trades:  gauge("swapcast_market_trades", "Trades kept for readers."),
+		candles: gauge("swapcast_market_candles", "Candles kept for readers."),
 		evicted: map[eviction]prometheus.Counter{
 			evictMintLimit:    ev.WithLabelValues("mint", "limit"),
 			evictMintIdle:     ev.WithLabelValues("mint", "idle"),
@@ -66,6 +69,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			evictPoolOfMint:   ev.WithLabelValues("pool", "pools_per_mint"),
 			evictPoolWithMint: ev.WithLabelValues("pool", "mint_forgotten"),
 			evictTradesLimit:  ev.WithLabelValues("trades", "limit"),
+			evictCandlesLimit: ev.WithLabelValues("candles", "limit"),
 		},
 		ignored: map[refusal]prometheus.Counter{
 			refuseZeroAmount: ig.WithLabelValues("zero_amount"),
@@ -77,10 +81,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			refuseDecimals:   ig.WithLabelValues("decimals_conflict"),
 			refuseRestart:    ig.WithLabelValues("timeline_restart"),
 			refuseWash:       ig.WithLabelValues("wash_trade"),
+			refuseCandleLate: ig.WithLabelValues("candle_late"),
 		},
 	}
 	if reg != nil {
-		reg.MustRegister(m.pools, m.mints, m.trades, ev, ig)
+		reg.MustRegister(m.pools, m.mints, m.trades, m.candles, ev, ig)
 	}
 	return m
 }
@@ -97,10 +102,11 @@ func (m *Metrics) ignore(r refusal) {
 	}
 }
 
-func (m *Metrics) sizes(pools, mints, trades int) {
+func (m *Metrics) sizes(pools, mints, trades, candles int) {
 	if m != nil {
 		m.pools.Set(float64(pools))
 		m.mints.Set(float64(mints))
 		m.trades.Set(float64(trades))
+		m.candles.Set(float64(candles))
 	}
 }

@@ -23,6 +23,7 @@ type mintState struct {
 	trades        ring
 	links         links[mintState] // in Market.mintUse
 	tradeLinks    links[mintState] // in Market.tradeUse, where trades are kept
+	candles       *candleBook      // nil: none kept
 }
 
 // mintFacts is all that a swap changes in a mint beside its pools and trades; a

@@ -18,6 +18,13 @@ type Options struct {
 	TradesPerMint int
 	// MaxTrades bounds the trades kept in all; default 400,000 (about 110 MB).
 	MaxTrades int
+	// CandlesPerInterval is how many candles are kept of one mint and interval,
+	// those without a trade not counted; default 1,000, at least 100 (a day of
+	// the quarter hours that Day reads).
+	CandlesPerInterval int
+	// MaxCandles bounds the candles kept in all; default 1,500,000 (about 100
+	// MB). The mint that has not traded for longest loses its own first.
+	MaxCandles int
 	// IdleSlots is after how many slots without a trade a mint is forgotten;
 	// default 700,000, about two days at 250 ms.
 	IdleSlots uint64
@@ -45,6 +52,9 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxPoolsPerMint, 64)
 	def(&o.TradesPerMint, 200)
 	def(&o.MaxTrades, 400_000)
+	def(&o.CandlesPerInterval, 1_000)
+	def(&o.MaxCandles, 1_500_000)
+	o.CandlesPerInterval = max(o.CandlesPerInterval, minCandles)
 	// The mints that quote others are never forgotten; a swap needs room for two
 	// more while it is applied.
 	o.MaxMints = max(o.MaxMints, 8)

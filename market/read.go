@@ -239,13 +239,13 @@ func (m *Market) Top(limit int) []swapcast.Price {
 
 // Stats is the size of the state.
 type Stats struct {
-	Pools, Mints, Trades int
-	Slot                 uint64
+	Pools, Mints, Trades, Candles int
+	Slot                          uint64
 }
 
 // Stats returns the size of the state.
 func (m *Market) Stats() Stats {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return Stats{m.nPools, len(m.mints), m.nTrades, m.time.slot}
+	return Stats{m.nPools, len(m.mints), m.nTrades, m.nCandles, m.time.slot}
 }
