@@ -8,6 +8,7 @@ type channel uint8
 const (
 	chanPrices channel = iota
 	chanTrades
+	chanCandles // of a topic for candles, which has this channel only
 	channels
 )
 
@@ -27,7 +28,9 @@ func channelByName(name string) (channelSpec, bool) {
 		return channelSpec{served: true, channel: chanPrices}, true
 	case wire.ChannelTrades:
 		return channelSpec{served: true, channel: chanTrades}, true
-	case wire.ChannelCandles, wire.ChannelBalances, wire.ChannelStatus:
+	case wire.ChannelCandles:
+		return channelSpec{served: true, channel: chanCandles}, true
+	case wire.ChannelBalances, wire.ChannelStatus:
 		return channelSpec{refusal: "the channel " + name + " is not served by this version"}, true
 	default:
 		return channelSpec{}, false
@@ -36,10 +39,14 @@ func channelByName(name string) (channelSpec, bool) {
 
 // name is the channel's name on the wire.
 func (c channel) name() string {
-	if c == chanTrades {
+	switch c {
+	case chanTrades:
 		return wire.ChannelTrades
+	case chanCandles:
+		return wire.ChannelCandles
+	default:
+		return wire.ChannelPrices
 	}
-	return wire.ChannelPrices
 }
 
 // subscription is one client's interest in one channel of a topic. Owned by
@@ -50,7 +57,7 @@ type subscription struct {
 	channel channel
 	index   int    // place in the topic's list
 	slot    int    // place in the mailbox plus one while that conflates; 0: none
-	held    *frame // price that waits for the connection's window to end
+	held    *frame // price or candle that waits for the connection's window to end
 	listed  bool   // stands among its connection's held
 	ended   bool   // nothing of it is to be sent any more
 }

@@ -11,38 +11,64 @@ func (s *shard) deliver(it *item) {
 	l.seqs[it.channel] = it.seq
 	if it.channel == chanTrades {
 		for _, sub := range l.subs[chanTrades] {
-			s.deliverTrade(sub.conn, it.frame)
+			s.deliverKept(sub.conn, it.frame)
 		}
 		return
 	}
-	l.price, l.snapshot = it.frame, nil
-	for _, sub := range l.subs[chanPrices] {
-		if sub.conn.window > 0 {
+	l.last, l.snapshot = it.frame, nil
+	for _, sub := range l.subs[it.channel] {
+		switch {
+		case it.frame.kind == kindFinal:
+			s.deliverFinal(sub, it.frame)
+		case sub.conn.window > 0:
 			s.hold(sub, it.frame)
-			continue
+		default:
+			s.deliverLatest(sub, it.frame)
 		}
-		s.deliverPrice(sub, it.frame)
 	}
 }
 
-func (s *shard) deliverPrice(sub *subscription, f *frame) {
+// deliverLatest is for prices and candles, of which the newest is enough.
+func (s *shard) deliverLatest(sub *subscription, f *frame) {
 	c := sub.conn
 	if c.ending {
 		return
 	}
-	s.makeRoom(c, kindPrice, s.srv.opts.Limits.QueuedPrices)
+	s.makeRoom(c, c.box.latest(), s.srv.opts.Limits.QueuedPrices)
 	s.conflated(c, c.box.pushPrice(sub, f, s.srv.opts.Limits.QueuedPrices))
 	s.due(c)
 }
 
-func (s *shard) deliverTrade(c *conn, f *frame) {
+// deliverFinal is for a candle that is over, windows or not: it takes the place
+// of the one that waits for the window's end, which it completes.
+func (s *shard) deliverFinal(sub *subscription, f *frame) {
+	c := sub.conn
 	if c.ending {
 		return
 	}
-	s.makeRoom(c, kindTrade, s.srv.opts.Limits.QueuedTrades)
+	if sub.held != nil {
+		sub.held = nil
+		s.conflated(c, 1)
+	}
+	s.makeRoom(c, c.box.counts[kindFinal], s.srv.opts.Limits.QueuedTrades)
+	c.box.pushFinal(sub, f)
+	s.kept(c, kindFinal)
+}
+
+// deliverKept is for what is not dropped: trades, and gaps.
+func (s *shard) deliverKept(c *conn, f *frame) {
+	if c.ending {
+		return
+	}
+	s.makeRoom(c, c.box.counts[f.kind], s.srv.opts.Limits.QueuedTrades)
 	c.box.push(f)
-	if c.box.counts[kindTrade] > s.srv.opts.Limits.QueuedTrades {
-		s.close(c, wire.CloseSlowConsumer, "too many trades wait to be read")
+	s.kept(c, f.kind)
+}
+
+// kept closes a client for which too much of a kind waits that is not dropped.
+func (s *shard) kept(c *conn, k kind) {
+	if c.box.counts[k] > s.srv.opts.Limits.QueuedTrades {
+		s.close(c, wire.CloseSlowConsumer, "too many "+k.label()+" wait to be read")
 		return
 	}
 	s.due(c)
@@ -50,8 +76,8 @@ func (s *shard) deliverTrade(c *conn, f *frame) {
 
 // makeRoom writes to a client before a bound of its mailbox is met within one
 // turn: only a client whose socket is full counts as slow.
-func (s *shard) makeRoom(c *conn, k kind, bound int) {
-	if c.box.counts[k] >= bound && !c.full {
+func (s *shard) makeRoom(c *conn, waiting, bound int) {
+	if waiting >= bound && !c.full {
 		s.flush(c)
 	}
 }
@@ -61,7 +87,7 @@ func (s *shard) reply(c *conn, f *frame) {
 	if c.ending {
 		return
 	}
-	s.makeRoom(c, kindReply, s.srv.opts.Limits.QueuedReplies)
+	s.makeRoom(c, c.box.counts[kindReply], s.srv.opts.Limits.QueuedReplies)
 	c.box.push(f)
 	if c.box.counts[kindReply] > s.srv.opts.Limits.QueuedReplies {
 		s.close(c, wire.CloseSlowConsumer, "too many answers wait to be read")
@@ -70,22 +96,27 @@ func (s *shard) reply(c *conn, f *frame) {
 	s.due(c)
 }
 
-// tellGap tells the subscribers of a topic's trades which ones the shard lost.
+// tellGap tells the subscribers of a topic's trades, or final candles, which
+// ones the shard lost.
 func (s *shard) tellGap(t *topic, r seqRange) {
+	ch, k := chanTrades, kindTrade
+	g := &wire.Gap{AssetID: t.id, Reason: wire.GapOverload}
+	if t.candles {
+		ch, k, g.Interval = chanCandles, kindFinal, t.interval.String()
+	}
 	l := &t.shards[s.index]
-	if r.to <= l.seqs[chanTrades] {
+	if r.to <= l.seqs[ch] {
 		return
 	}
-	r.from = max(r.from, l.seqs[chanTrades]+1)
-	l.seqs[chanTrades] = r.to
-	g := &wire.Gap{Channel: wire.ChannelTrades, AssetID: t.id, FromSeq: r.from, ToSeq: r.to, Reason: wire.GapOverload}
-	f := newFrame(kindTrade, tradeSize, func(dst []byte) []byte { return wire.AppendGap(dst, g) })
-	for _, sub := range l.subs[chanTrades] {
-		s.deliverTrade(sub.conn, f)
+	g.Channel, g.FromSeq, g.ToSeq = ch.name(), max(r.from, l.seqs[ch]+1), r.to
+	l.seqs[ch] = r.to
+	f := newFrame(k, tradeSize, func(dst []byte) []byte { return wire.AppendGap(dst, g) })
+	for _, sub := range l.subs[ch] {
+		s.deliverKept(sub.conn, f)
 	}
 }
 
-// hold keeps a price until the window of its connection ends.
+// hold keeps a price or a candle until the window of its connection ends.
 func (s *shard) hold(sub *subscription, f *frame) {
 	c := sub.conn
 	if c.ending {
@@ -118,7 +149,7 @@ func (s *shard) endWindows() {
 		for _, sub := range c.held {
 			sub.listed = false
 			if sub.held != nil {
-				s.deliverPrice(sub, sub.held)
+				s.deliverLatest(sub, sub.held)
 				sub.held = nil
 			}
 		}

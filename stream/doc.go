@@ -1,6 +1,7 @@
-// Package stream is the WebSocket: it fans prices and trades out to clients.
+// Package stream is the WebSocket: it fans prices, trades and candles out to
+// clients.
 //
-//	PublishPrice -> topic (one a mint: number, encode once)
+//	PublishPrice -> topic (one a mint, or a mint's candles of an interval: number, encode once)
 //	  -> shard (one goroutine each: subscribers, mailboxes)
 //	    -> socket (one non-blocking write) -> client
 //
@@ -15,6 +16,14 @@
 // Limits.QueuedPrices wait, and is closed with 4408 once more than
 // Limits.QueuedTrades trades do. With a window, a price leaves when the window
 // ends, at most one of each asset; trades and answers do not wait for it.
+//
+// A candle is whole in each message, and treated as a price is: a slow client, or
+// one with a window, gets its newest state. One that is final, because the next
+// interval has begun or CloseCandles said that this one is over, waits for no
+// window, gives way to nothing, and is kept as a trade is. A subscription to
+// candles begins with the newest one, if there is any; an interval without a
+// trade has no message.
+//
 // batch=1 lets updates share a frame as an array: it saves bytes of headers
 // and events in the client, nothing else.
 //
@@ -36,10 +45,11 @@
 //
 // Every queue has one, and a rule for when it is met:
 //
-//	shard queue      Limits.ShardQueue     prices newest-only, trades dropped and told as a gap
+//	shard queue      Limits.ShardQueue     prices, candles newest-only; trades, final candles dropped and told as a gap
 //	shard requests   the clients' rates    rate_limited, then closed with 1008
-//	prices waiting   Limits.QueuedPrices   newest of each subscription (at most Limits.Subscriptions)
+//	prices, candles  Limits.QueuedPrices   newest of each subscription (at most Limits.Subscriptions)
 //	trades waiting   Limits.QueuedTrades   closed with 4408
+//	final candles    Limits.QueuedTrades   closed with 4408
 //	answers waiting  Limits.QueuedReplies  closed with 4408
 //	control frames   1 KB behind a write   pongs dropped
 //	last prices      Limits.RetainedAssets the longest silent mint forgotten

@@ -33,9 +33,11 @@ type frame struct {
 type kind uint8
 
 const (
-	kindPrice kind = iota // the newest of an asset is enough
-	kindTrade             // kept up to a bound
-	kindReply             // never dropped
+	kindPrice  kind = iota // the newest of an asset is enough
+	kindTrade              // kept up to a bound
+	kindCandle             // of one that changes yet: the newest is enough
+	kindFinal              // of one that is over: kept up to a bound
+	kindReply              // never dropped
 	kinds
 )
 
@@ -46,6 +48,8 @@ func (k kind) label() string {
 		return wire.ChannelPrices
 	case kindTrade:
 		return wire.ChannelTrades
+	case kindCandle, kindFinal:
+		return wire.ChannelCandles
 	default:
 		return "replies"
 	}

@@ -153,6 +153,11 @@ type message struct {
 	Amount     string   `json:"amount"`
 	Side       string   `json:"side"`
 	Confidence *float64 `json:"confidence"`
+	Interval   string   `json:"interval"`
+	T          int64    `json:"t"`
+	C          float64  `json:"c"`
+	Trades     uint64   `json:"trades"`
+	Final      bool     `json:"final"`
 	Errors     []struct {
 		AssetID string `json:"assetId"`
 		Code    string `json:"code"`

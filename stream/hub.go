@@ -2,6 +2,7 @@ package stream
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/gagliardetto/solana-go"
 
@@ -9,11 +10,16 @@ import (
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
-// topic is one mint: its last price, its numbering, and who wants it.
+// topic is one mint: its last price, its numbering, and who wants it. The
+// candles of a mint and interval have a topic of their own, which is there only
+// while it is held.
 type topic struct {
 	// static after construction
 	mint solana.PublicKey
 	id   string // base58
+	// candles says that this is the topic of the mint's candles of interval.
+	candles  bool
+	interval swapcast.Interval
 
 	// guarded by registry.mu
 	refs       int    // subscriptions and waiting requests that hold it
@@ -27,7 +33,12 @@ type topic struct {
 	priceTS  int64 // Unix milliseconds
 	priceSeq uint64
 	tradeSeq uint64
-	wanted   [channels]uint64 // bit i: shard i has subscribers
+	candle   swapcast.Candle // the last one, valid where candled; of candle topics
+	candled  bool
+	candleTS int64 // Unix milliseconds
+	// candleSeq counts the candle messages of the asset and interval.
+	candleSeq uint64
+	wanted    [channels]uint64 // bit i: shard i has subscribers
 
 	// shards[i] is owned by the goroutine of shard i; nil until the topic is
 	// held for the first time.
@@ -40,8 +51,8 @@ type topic struct {
 // that they will get.
 type local struct {
 	subs     [channels][]*subscription
-	price    *frame // last price taken up; nil: none since the shard began to listen
-	snapshot *frame // price marked as a snapshot; nil: not asked for yet
+	last     *frame // last price or candle taken up; nil: none since the shard began to listen
+	snapshot *frame // the same marked as a snapshot; nil: not asked for yet
 	seqs     [channels]uint64
 }
 
@@ -56,17 +67,24 @@ type registry struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	topics map[solana.PublicKey]*topic
-	idle   topic // head of the ring of topics without refs, freshest first
-	idles  int
+	topics  map[solana.PublicKey]*topic
+	candles [swapcast.Intervals]map[solana.PublicKey]*topic // all of them held
+	idle    topic                                           // head of the ring of topics without refs, freshest first
+	idles   int
 	// floor is the highest seq of any topic that was forgotten. A topic that
 	// comes (back) begins there, so that no client sees a seq fall.
-	floor uint64
+	floor, candleFloor uint64
+
+	// candleTopics is how many topics candles has, readable without mu.
+	candleTopics atomic.Int64
 }
 
 func newRegistry(shards, retain int, m *Metrics) *registry {
 	r := &registry{shards: shards, retain: retain, metrics: m, topics: make(map[solana.PublicKey]*topic)}
 	r.idle.next, r.idle.prev = &r.idle, &r.idle
+	for i := range r.candles {
+		r.candles[i] = make(map[solana.PublicKey]*topic)
+	}
 	return r
 }
 
@@ -105,6 +123,10 @@ func (r *registry) release(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if t.refs--; t.refs > 0 {
+		return
+	}
+	if t.candles {
+		r.forgetCandles(t)
 		return
 	}
 	if !t.published {
@@ -215,8 +237,9 @@ func (s *Server) PublishTrade(tr *swapcast.Trade) {
 
 // Sizes that hold nearly every message, so that encoding allocates once.
 const (
-	priceSize = 512
-	tradeSize = 560
+	priceSize  = 512
+	tradeSize  = 560
+	candleSize = 384
 )
 
 // publish hands an update to the shards that want it. Called with the topic's
@@ -237,13 +260,21 @@ func (t *topic) listen(sh *shard, ch channel) {
 	l := &t.shards[sh.index]
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	first := t.wanted[ch] == 0
 	t.wanted[ch] |= 1 << sh.index
-	if ch == chanTrades {
+	switch ch {
+	case chanTrades:
 		l.seqs[ch] = t.tradeSeq
-		return
+	case chanCandles:
+		if first {
+			t.ask(sh.srv)
+		}
+		l.seqs[ch] = t.candleSeq
+		l.last, l.snapshot = nil, t.candleSnapshot(sh.srv)
+	default:
+		l.seqs[ch] = t.priceSeq
+		l.last, l.snapshot = nil, t.snapshot(sh.srv)
 	}
-	l.seqs[ch] = t.priceSeq
-	l.price, l.snapshot = nil, t.snapshot(sh.srv)
 }
 
 // leave ends listen.
@@ -252,8 +283,8 @@ func (t *topic) leave(sh *shard, ch channel) {
 	t.mu.Lock()
 	t.wanted[ch] &^= 1 << sh.index
 	t.mu.Unlock()
-	if ch == chanPrices {
-		l.price, l.snapshot = nil, nil
+	if ch != chanTrades {
+		l.last, l.snapshot = nil, nil
 	}
 }
 
@@ -266,11 +297,16 @@ func (t *topic) snapshot(s *Server) *frame {
 	return newFrame(kindPrice, priceSize, func(dst []byte) []byte { return wire.AppendPrice(dst, p, m) })
 }
 
-// current returns the snapshot that fits what the shard's clients have got.
+// current returns the snapshot that fits what the shard's clients have got; nil
+// where there is no candle yet.
 func (l *local) current() *frame {
-	if l.snapshot == nil {
-		l.snapshot = newFrame(kindPrice, len(l.price.bytes)+len(`,"snapshot":true`), func(dst []byte) []byte {
-			return wire.AppendAsSnapshot(dst, l.price.payload())
+	if l.snapshot == nil && l.last != nil {
+		k := l.last.kind
+		if k == kindFinal {
+			k = kindCandle // who asks again gets it again
+		}
+		l.snapshot = newFrame(k, len(l.last.bytes)+len(`,"snapshot":true`), func(dst []byte) []byte {
+			return wire.AppendAsSnapshot(dst, l.last.payload())
 		})
 	}
 	return l.snapshot

@@ -2,22 +2,26 @@ package stream
 
 // mailbox holds what waits to be written to one client, in order. A client
 // that keeps up has it emptied at once and gets everything. For one that does
-// not, prices queue up to a bound, and beyond it only the newest of each asset
-// waits; trades and replies are counted, and whoever fills the mailbox decides
-// when there are too many. Owned by the connection's shard.
+// not, prices and candles queue up to a bound, and beyond it only the newest of
+// each asset waits; trades, final candles and replies are counted, and whoever
+// fills the mailbox decides when there are too many. Owned by the connection's
+// shard.
 type mailbox struct {
 	queue  []entry
 	first  int // index of the next to go
 	counts [kinds]int
 	// conflating is set when too many prices waited, until all is written.
-	// While it is, each subscription's slot is the place of its one price.
+	// While it is, each subscription's slot is the place of its one price, or of
+	// the one candle of it that may still give way to a newer one.
 	conflating bool
 }
 
-// entry is one message that waits. sub is set for prices only.
+// entry is one message that waits. sub is set for prices and candles; fixed says
+// that it gives way to no newer one: a final candle, or one before it.
 type entry struct {
 	frame *frame
 	sub   *subscription
+	fixed bool
 }
 
 // len is how many messages wait.
@@ -29,23 +33,39 @@ func (m *mailbox) push(f *frame) {
 	m.counts[f.kind]++
 }
 
-// pushPrice adds a price, and returns how many older ones gave way to it.
-// bound is how many prices may wait.
+// latest is how many messages wait of which the newest would be enough.
+func (m *mailbox) latest() int { return m.counts[kindPrice] + m.counts[kindCandle] }
+
+// pushPrice adds a price or a candle that is not final, and returns how many older ones gave way to it.
+// bound is how many of them may wait.
 func (m *mailbox) pushPrice(sub *subscription, f *frame, bound int) (conflated int) {
 	if m.conflating && sub.slot != 0 {
 		m.queue[sub.slot-1].frame = f
 		return 1
 	}
-	m.queue = append(m.queue, entry{f, sub})
-	m.counts[kindPrice]++
+	m.queue = append(m.queue, entry{frame: f, sub: sub})
+	m.counts[f.kind]++
 	switch {
 	case m.conflating:
 		sub.slot = len(m.queue)
-	case m.counts[kindPrice] > bound:
+	case m.latest() > bound:
 		conflated = m.conflate()
 	}
 	return conflated
 }
+
+// pushFinal adds a final candle. It stays, and so does its place among the
+// others: a candle that waits before it gives way to no later one any more.
+func (m *mailbox) pushFinal(sub *subscription, f *frame) {
+	if m.conflating && sub.slot != 0 {
+		m.queue[sub.slot-1].fixed, sub.slot = true, 0
+	}
+	m.queue = append(m.queue, entry{frame: f, sub: sub, fixed: true})
+	m.counts[f.kind]++
+}
+
+// superseded is a slot of conflate's: what is older may go, and nothing newer waits.
+const superseded = -1
 
 // conflate drops every price that has a newer one behind it. What remains is
 // bounded by the number of subscriptions.
@@ -56,39 +76,48 @@ func (m *mailbox) conflate() (dropped int) {
 	to := len(m.queue)
 	for i := len(m.queue) - 1; i >= m.first; i-- {
 		e := m.queue[i]
-		if e.sub != nil && e.sub.slot != 0 {
+		if e.sub != nil && e.sub.slot != 0 && !e.fixed {
 			dropped++
+			m.counts[e.frame.kind]--
 			continue
 		}
 		to--
 		m.queue[to] = e
-		if e.sub != nil {
+		switch {
+		case e.sub == nil:
+		case !e.fixed:
 			e.sub.slot = to + 1
+		case e.sub.slot == 0:
+			e.sub.slot = superseded
 		}
 	}
 	clear(m.queue[m.first:to])
 	m.first = to
-	m.counts[kindPrice] -= dropped
+	for _, e := range m.queue[m.first:] {
+		if e.sub != nil && e.sub.slot == superseded {
+			e.sub.slot = 0
+		}
+	}
 	return dropped
 }
 
-// forget drops the prices of subscriptions that have ended: a client that does
+// forget drops the prices and candles of subscriptions that have ended: a client that does
 // not read could else pile them up by subscribing anew. With it, the prices
 // that wait are at most bound, or one a subscription if those are more.
 func (m *mailbox) forget() (forgotten int) {
 	to := m.first
 	for _, e := range m.queue[m.first:] {
 		if e.sub != nil && e.sub.ended {
+			m.counts[e.frame.kind]--
 			continue
 		}
 		m.queue[to] = e
 		to++
-		if e.sub != nil && e.sub.slot != 0 {
+		if e.sub != nil && e.sub.slot != 0 && !e.fixed {
 			e.sub.slot = to
 		}
 	}
 	forgotten = len(m.queue) - to
-	m.counts[kindPrice] -= forgotten
 	clear(m.queue[to:])
 	if m.queue = m.queue[:to]; m.len() == 0 {
 		m.reset()
@@ -126,7 +155,7 @@ func (m *mailbox) shift() {
 	m.queue = m.queue[:n]
 	if m.conflating {
 		for i, e := range m.queue {
-			if e.sub != nil {
+			if e.sub != nil && !e.fixed {
 				e.sub.slot = i + 1
 			}
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 // The mailbox against a model that is a plain list: until it conflates nothing
-// is lost; then of each asset the newest is there, in order, and of trades and
-// replies all are.
+// is lost; then of each asset the newest is there, in order, and of trades, final
+// candles and replies all are.
 func TestMailbox(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -30,7 +30,8 @@ func TestMailbox(t *testing.T) {
 		seen := map[*subscription]int{}   // popped
 		frames := map[*frame]sent{}
 		seq := 0
-		var keptOrder []*frame // trades and replies, which all must leave in order
+		finals := map[*subscription]int{} // pushed and not popped
+		var keptOrder []*frame            // trades and replies, which all must leave in order
 		push := func(k kind, sub *subscription) {
 			seq++
 			f := newFrame(k, 64, func(dst []byte) []byte { return fmt.Appendf(dst, `{"n":%d}`, seq) })
@@ -42,6 +43,11 @@ func TestMailbox(t *testing.T) {
 				return
 			}
 			newest[sub] = seq
+			if k == kindFinal {
+				finals[sub]++
+				box.pushFinal(sub, f)
+				return
+			}
 			skipped += box.pushPrice(sub, f, bound)
 		}
 		pop := func(n int) {
@@ -60,19 +66,24 @@ func TestMailbox(t *testing.T) {
 						t.Fatalf("%d after %d", s.seq, seen[s.sub])
 					}
 					seen[s.sub] = s.seq
+					if e.frame.kind == kindFinal {
+						finals[s.sub]--
+					}
 				}
 				left++
 			}
 			box.pop(n)
 		}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			switch rapid.IntRange(0, 6).Draw(t, "step") {
+			switch rapid.IntRange(0, 7).Draw(t, "step") {
 			case 0:
 				push(kindTrade, nil)
 			case 1:
 				push(kindReply, nil)
 			case 2, 3, 4:
 				push(kindPrice, subs[rapid.IntRange(0, len(subs)-1).Draw(t, "asset")])
+			case 7:
+				push(kindFinal, subs[rapid.IntRange(0, len(subs)-1).Draw(t, "asset")])
 			case 5:
 				if box.len() == 0 {
 					continue
@@ -93,6 +104,7 @@ func TestMailbox(t *testing.T) {
 				i := rapid.IntRange(0, len(subs)-1).Draw(t, "ended")
 				subs[i].ended = true
 				delete(newest, subs[i])
+				delete(finals, subs[i])
 				n := 0
 				for _, e := range box.queue[box.first:] {
 					if e.sub == subs[i] {
@@ -105,10 +117,10 @@ func TestMailbox(t *testing.T) {
 				forgotten += n
 				subs[i] = &subscription{}
 			}
-			if box.counts[kindPrice] > max(bound, len(subs)) {
+			if box.counts[kindPrice] > max(bound, len(subs))+box.counts[kindFinal] {
 				t.Fatalf("%d prices wait", box.counts[kindPrice])
 			}
-			if n := box.counts[kindPrice] + box.counts[kindTrade] + box.counts[kindReply]; n != box.len() || pushed != left+skipped+forgotten+n {
+			if n := box.counts[kindPrice] + box.counts[kindTrade] + box.counts[kindFinal] + box.counts[kindReply]; n != box.len() || pushed != left+skipped+forgotten+n {
 				t.Fatalf("pushed %d, left %d, skipped %d, forgotten %d, waiting %d", pushed, left, skipped, forgotten, n)
 			}
 		}
@@ -116,6 +128,11 @@ func TestMailbox(t *testing.T) {
 		for sub, seq := range newest {
 			if seen[sub] != seq {
 				t.Fatalf("the newest was %d, the last to leave %d", seq, seen[sub])
+			}
+		}
+		for sub, n := range finals {
+			if n != 0 {
+				t.Fatalf("%d final candles were lost, of %d", n, newest[sub])
 			}
 		}
 		if len(keptOrder) != 0 || box.conflating || box.first != 0 {

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
+
 	"github.com/swapcast/swapcast"
 )
 
@@ -49,6 +51,12 @@ type Options struct {
 	// that client's requests.
 	OnConn func(ConnInfo) func(ConnEnd)
 
+	// Candle returns the newest candle of a mint and interval, with which a
+	// subscription to candles begins; false where there is none. It is called by
+	// the shards, and must not call the server. Nil: subscriptions begin with the
+	// next candle that is published.
+	Candle func(mint solana.PublicKey, interval swapcast.Interval) (swapcast.Candle, bool)
+
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default: none
 	Metrics *Metrics         // nil allowed
@@ -82,19 +90,20 @@ type Limits struct {
 	// that is set holds for loopback too.
 	ConnectionsPerAddress int
 
-	// QueuedPrices is how many price messages may wait for a slow client
-	// before only the newest of each asset is kept. Default 512.
+	// QueuedPrices is how many prices and candles that change yet may wait for a
+	// slow client before only the newest of each asset (and interval) is kept.
+	// Default 512.
 	QueuedPrices int
 	// QueuedTrades is how many trades may wait for a slow client before it is
-	// closed with 4408. Default 4,096.
+	// closed with 4408, and how many final candles. Default 4,096.
 	QueuedTrades int
 	// QueuedReplies is how many answers may wait for a client that does not
 	// read them before it is closed with 4408. Default 2,048. It exceeds
 	// what one message can ask for.
 	QueuedReplies int
 	// ShardQueue is how many published updates may wait for one shard. Beyond
-	// it prices are kept newest-only and trades are dropped, counted and told
-	// to their subscribers as a gap. Default 65,536.
+	// it prices and candles are kept newest-only; trades and final candles are
+	// dropped, counted and told to their subscribers as a gap. Default 65,536.
 	ShardQueue int
 	// RetainedAssets is how many mints without subscribers keep their last
 	// price for snapshots; the longest silent is forgotten first. Default

@@ -52,15 +52,18 @@ func (s *shard) update(it item) {
 	case !full:
 		s.queue = append(s.queue, it)
 		s.updates++
-	case it.channel == chanPrices:
-		s.latePrices[it.topic] = it
+	case it.frame.kind == kindPrice || it.frame.kind == kindCandle:
+		s.late[it.topic] = it
 	default:
-		lost, ok := s.lostTrades[it.topic]
+		lost, ok := s.lost[it.topic]
 		if !ok {
 			lost.from = it.seq
 		}
 		lost.to = it.seq
-		s.lostTrades[it.topic] = lost
+		s.lost[it.topic] = lost
+		if it.channel == chanCandles {
+			delete(s.late, it.topic) // it is older
+		}
 	}
 	s.mu.Unlock()
 	if full {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/coder/websocket"
+	"github.com/gagliardetto/solana-go"
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/stream/wire"
@@ -16,6 +17,7 @@ type request struct {
 	id        wire.ID
 	subscribe bool
 	channel   channel
+	interval  swapcast.Interval // of candles
 	topics    []*topic
 	refused   []wire.AssetError
 	since     *wire.Since
@@ -62,9 +64,10 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 		}
 	}
 	q := &request{id: r.ID, subscribe: r.Action == wire.ActionSubscribe, channel: spec.channel, since: r.Since}
-	find := c.srv.registry.held
-	if q.subscribe {
-		find = c.srv.registry.acquire
+	if q.channel == chanCandles {
+		if q.interval, known = interval(r.Interval); !known {
+			return wire.Error{ID: r.ID, Code: wire.InvalidInterval, Message: "interval is one of 1s, 5s, 15s, 1m, 5m, 15m, 1h, 4h and 1d; 1m where there is none"}
+		}
 	}
 	seen := make(map[string]struct{}, len(r.Assets))
 	for _, asset := range r.Assets {
@@ -77,7 +80,7 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 			q.refused = append(q.refused, wire.AssetError{AssetID: asset, Code: wire.InvalidAsset})
 			continue
 		}
-		if t := find(mint); t != nil {
+		if t := c.find(q, mint); t != nil {
 			q.topics = append(q.topics, t)
 		}
 	}
@@ -87,6 +90,30 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 	}
 	c.shard.do(item{what: itemRequest, conn: c, request: q})
 	return wire.Error{}
+}
+
+// interval reads the interval of a request for candles.
+func interval(name string) (swapcast.Interval, bool) {
+	if name == "" {
+		return swapcast.DefaultInterval, true
+	}
+	return swapcast.ParseInterval(name)
+}
+
+// find returns the topic of a request and holds it; nil where the request would
+// end what is not there.
+func (c *conn) find(q *request, mint solana.PublicKey) *topic {
+	r := c.srv.registry
+	switch {
+	case q.channel == chanCandles && q.subscribe:
+		return r.acquireCandles(mint, q.interval)
+	case q.channel == chanCandles:
+		return r.heldCandles(mint, q.interval)
+	case q.subscribe:
+		return r.acquire(mint)
+	default:
+		return r.held(mint)
+	}
 }
 
 // maxAssetErrors is how many errors one message is answered with at most.
@@ -152,8 +179,8 @@ func (s *shard) serve(c *conn, r *request) {
 		c.refuseAssets(r.id, r.refused, reply)
 	}
 	for _, t := range granted {
-		if r.channel == chanPrices {
-			s.sendSnapshot(c, t)
+		if r.channel != chanTrades {
+			s.sendSnapshot(c, t, r.channel)
 		} else if r.since != nil {
 			s.tellMissed(c, t, r.since)
 		}
@@ -200,7 +227,7 @@ func (s *shard) unsubscribe(c *conn, t *topic, ch channel) {
 // forget drops what waits for a client of subscriptions that have ended; a
 // client whose socket takes it gets what was due before it unsubscribed.
 func (s *shard) forget(c *conn) {
-	if c.box.counts[kindPrice] > 0 {
+	if c.box.latest()+c.box.counts[kindFinal] > 0 {
 		s.flush(c)
 		c.box.forget()
 	}
@@ -228,6 +255,9 @@ func (s *shard) drop(sub *subscription) {
 // acknowledge makes the answer to a subscription.
 func (s *shard) acknowledge(r *request, granted []*topic) *frame {
 	ack := &wire.Subscribed{ID: r.id, Channel: r.channel.name(), Epoch: s.srv.epoch, Recovered: r.since != nil}
+	if r.channel == chanCandles {
+		ack.Interval = r.interval.String()
+	}
 	for _, t := range granted {
 		ack.Assets = append(ack.Assets, t.id)
 		if ack.Recovered {
@@ -242,14 +272,18 @@ func (s *shard) acknowledge(r *request, granted []*topic) *frame {
 	return newFrame(kindReply, replySize+64*len(granted), func(dst []byte) []byte { return wire.AppendSubscribed(dst, ack) })
 }
 
-// sendSnapshot sends the last known price at once, windows or not.
-func (s *shard) sendSnapshot(c *conn, t *topic) {
-	sub := c.subs[subKey{t, chanPrices}]
+// sendSnapshot sends the last known price or candle at once, windows or not.
+func (s *shard) sendSnapshot(c *conn, t *topic, ch channel) {
+	sub := c.subs[subKey{t, ch}]
 	if sub == nil {
 		return // the connection was closed over an earlier answer
 	}
+	f := t.shards[s.index].current()
+	if f == nil {
+		return // there is no candle yet
+	}
 	sub.held = nil // it is no newer
-	s.deliverPrice(sub, t.shards[s.index].current())
+	s.deliverLatest(sub, f)
 }
 
 // tellMissed tells which trades a client that resumes has missed: no history

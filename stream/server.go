@@ -14,7 +14,8 @@ import (
 )
 
 // Server is the WebSocket: clients come in through ServeHTTP, updates through
-// PublishPrice and PublishTrade. All methods are safe for concurrent use.
+// PublishPrice, PublishTrade and PublishCandle. All methods are safe for
+// concurrent use, but CloseCandles, which has one caller at a time.
 type Server struct {
 	// static after construction
 	opts       Options
@@ -32,6 +33,8 @@ type Server struct {
 	cutting  atomic.Bool // who joins a shard from now on is cut
 	running  atomic.Bool
 	feed     atomic.Pointer[swapcast.Feed]
+
+	closing closing // owned by the goroutine that calls CloseCandles
 
 	subs      [channels]atomic.Int64
 	sent      atomic.Uint64

@@ -21,9 +21,10 @@ type shard struct {
 	// guarded by mu
 	queue   []item
 	updates int // of the items in queue
-	// What did not fit into queue: prices newest-only, of trades what is lost.
-	latePrices map[*topic]item
-	lostTrades map[*topic]seqRange
+	// What did not fit into queue: prices and candles newest-only, of trades and
+	// final candles what is lost.
+	late map[*topic]item
+	lost map[*topic]seqRange
 
 	// owned by run
 	spare  []item // the other queue, swapped at each turn
@@ -47,7 +48,7 @@ type books struct {
 func newShard(s *Server, index int) *shard {
 	return &shard{
 		srv: s, index: index, wake: make(chan struct{}, 1),
-		latePrices: make(map[*topic]item), lostTrades: make(map[*topic]seqRange),
+		late: make(map[*topic]item), lost: make(map[*topic]seqRange),
 		conns: make(map[*conn]struct{}),
 	}
 }
@@ -85,12 +86,12 @@ func (s *shard) turn() {
 	items := s.queue
 	s.queue, s.updates = s.spare[:0], 0
 	var late map[*topic]item
-	if len(s.latePrices) > 0 {
-		late, s.latePrices = s.latePrices, make(map[*topic]item)
+	if len(s.late) > 0 {
+		late, s.late = s.late, make(map[*topic]item)
 	}
 	var lost map[*topic]seqRange
-	if len(s.lostTrades) > 0 {
-		lost, s.lostTrades = s.lostTrades, make(map[*topic]seqRange)
+	if len(s.lost) > 0 {
+		lost, s.lost = s.lost, make(map[*topic]seqRange)
 	}
 	s.mu.Unlock()
 
@@ -107,11 +108,11 @@ func (s *shard) turn() {
 		}
 		s.take(it)
 	}
+	for t, r := range lost { // before late: of a topic's candles the newest is behind the gap
+		s.tellGap(t, r)
+	}
 	for _, it := range late {
 		s.take(&it)
-	}
-	for t, r := range lost {
-		s.tellGap(t, r)
 	}
 	wrote := s.flushAll()
 	if oldest != nil && wrote {

@@ -18,6 +18,8 @@ const (
 	UnsupportedCommitment Code = "unsupported_commitment"
 	// InvalidAsset: not the base58 address of a mint, or no asset at all.
 	InvalidAsset Code = "invalid_asset"
+	// InvalidInterval: an interval that candles are not made of.
+	InvalidInterval Code = "invalid_interval"
 	// InvalidWallet: not the base58 address of a wallet, or no wallet at all.
 	InvalidWallet Code = "invalid_wallet"
 )

@@ -15,7 +15,7 @@ type Meta struct {
 	Seq      uint64 // of the asset in its channel, from 1; 0 before the first update
 	TS       int64  // Unix milliseconds when the server published it
 	Feed     swapcast.Feed
-	Snapshot bool // prices only: the last known one, not a new one
+	Snapshot bool // prices and candles: the last known one, not a new one
 }
 
 // AppendPrice appends a price message. What is not known is null (numbers) or
@@ -54,10 +54,39 @@ func AppendPrice(dst []byte, p *swapcast.Price, m Meta) []byte {
 	return append(dst, '}')
 }
 
-// AppendAsSnapshot appends a message that AppendPrice made without
+// AppendCandle appends a candle message.
+func AppendCandle(dst []byte, c *swapcast.Candle, m Meta) []byte {
+	dst = append(dst, `{"type":"candle","assetId":"`...)
+	dst = AppendBase58(dst, c.Mint[:])
+	dst = append(dst, `","interval":`...)
+	dst = appendString(dst, c.Interval.String())
+	dst = append(dst, `,"t":`...)
+	dst = strconv.AppendInt(dst, c.Start, 10)
+	dst = append(dst, `,"o":`...)
+	dst = appendFloat(dst, c.Open)
+	dst = append(dst, `,"h":`...)
+	dst = appendFloat(dst, c.High)
+	dst = append(dst, `,"l":`...)
+	dst = appendFloat(dst, c.Low)
+	dst = append(dst, `,"c":`...)
+	dst = appendFloat(dst, c.Close)
+	dst = append(dst, `,"volumeUsd":`...)
+	dst = appendFloat(dst, c.VolumeUSD)
+	dst = append(dst, `,"trades":`...)
+	dst = strconv.AppendUint(dst, c.Trades, 10)
+	dst = append(dst, `,"final":`...)
+	dst = strconv.AppendBool(dst, c.Final)
+	dst = appendMeta(dst, m)
+	if m.Snapshot {
+		dst = append(dst, `,"snapshot":true`...)
+	}
+	return append(dst, '}')
+}
+
+// AppendAsSnapshot appends a message that AppendPrice or AppendCandle made without
 // Meta.Snapshot, now marked as a snapshot.
-func AppendAsSnapshot(dst, price []byte) []byte {
-	dst = append(dst, price[:len(price)-1]...)
+func AppendAsSnapshot(dst, message []byte) []byte {
+	dst = append(dst, message[:len(message)-1]...)
 	return append(dst, `,"snapshot":true}`...)
 }
 
@@ -116,6 +145,7 @@ type AssetError struct {
 type Subscribed struct {
 	ID        ID
 	Channel   string
+	Interval  string   // of candles, else empty
 	Assets    []string // those that are subscribed now, in the order asked for
 	Epoch     string
 	Recovered bool
@@ -128,6 +158,7 @@ func AppendSubscribed(dst []byte, s *Subscribed) []byte {
 	dst = append(dst, s.ID...)
 	dst = append(dst, `,"channel":`...)
 	dst = appendString(dst, s.Channel)
+	dst = appendInterval(dst, s.Interval)
 	dst = append(dst, `,"assets":[`...)
 	for i, a := range s.Assets {
 		if i > 0 {
@@ -192,17 +223,19 @@ func AppendError(dst []byte, e *Error) []byte {
 
 // Gap says that updates FromSeq to ToSeq of one asset will not come.
 type Gap struct {
-	Channel string
-	AssetID string
-	FromSeq uint64
-	ToSeq   uint64
-	Reason  string
+	Channel  string
+	Interval string // of candles, else empty
+	AssetID  string
+	FromSeq  uint64
+	ToSeq    uint64
+	Reason   string
 }
 
 // AppendGap appends a gap message.
 func AppendGap(dst []byte, g *Gap) []byte {
 	dst = append(dst, `{"type":"gap","channel":`...)
 	dst = appendString(dst, g.Channel)
+	dst = appendInterval(dst, g.Interval)
 	dst = append(dst, `,"assetId":`...)
 	dst = appendString(dst, g.AssetID)
 	dst = append(dst, `,"fromSeq":`...)
@@ -253,6 +286,14 @@ func appendID(dst []byte, id ID) []byte {
 	}
 	dst = append(dst, `,"id":`...)
 	return append(dst, id...)
+}
+
+func appendInterval(dst []byte, name string) []byte {
+	if name == "" {
+		return dst
+	}
+	dst = append(dst, `,"interval":`...)
+	return appendString(dst, name)
 }
 
 func appendKnown(dst []byte, f float64, known bool) []byte {

@@ -30,6 +30,9 @@ func TestMessages(t *testing.T) {
 		Mint: sol, Side: swapcast.Buy, Amount: 1500000000, Decimals: 9, USD: 147.2, AmountUSD: 220.8, Known: true, Trader: key(4),
 		DEX: "pumpswap", Pool: key(3), Slot: 5, Signature: sig, Index: 2, BlockTime: 7,
 	}
+	candle := swapcast.Candle{
+		Mint: key(1), Interval: swapcast.Interval15s, Start: 1764000000, Open: 1.5, High: 2, Low: 0.000001, Close: 1.75, VolumeUSD: 1234.5, Trades: 3, Final: true,
+	}
 	unknown := tr
 	unknown.Known = false
 	address := swapcast.NativeMintAddress
@@ -67,12 +70,28 @@ func TestMessages(t *testing.T) {
 			AppendSubscribed(nil, &Subscribed{ID: `"7"`, Channel: "prices", Assets: []string{"a", "b"}, Epoch: "k3x9", Errors: []AssetError{{"x\"", InvalidAsset}, {"y", RateLimited}}}),
 			`{"type":"subscribed","id":"7","channel":"prices","assets":["a","b"],"epoch":"k3x9","recovered":false,"errors":[{"assetId":"x\"","code":"invalid_asset"},{"assetId":"y","code":"rate_limited"}]}`,
 		},
+		"candle": {
+			AppendCandle(nil, &candle, Meta{Seq: 7, TS: 1764000000123}),
+			`{"type":"candle","assetId":"` + key(1).String() + `","interval":"15s","t":1764000000,"o":1.5,"h":2,"l":0.000001,"c":1.75,"volumeUsd":1234.5,"trades":3,"final":true,"seq":7,"ts":1764000000123}`,
+		},
+		"candle, as a snapshot of a simulated feed": {
+			AppendAsSnapshot(nil, AppendCandle(nil, &swapcast.Candle{Mint: key(1)}, Meta{Seq: 7, TS: 8, Feed: swapcast.FeedSimulated})),
+			string(AppendCandle(nil, &swapcast.Candle{Mint: key(1)}, Meta{Seq: 7, TS: 8, Feed: swapcast.FeedSimulated, Snapshot: true})),
+		},
+		"candles subscribed": {
+			AppendSubscribed(nil, &Subscribed{ID: `"7"`, Channel: "candles", Interval: "1m", Assets: []string{"a"}, Epoch: "k3x9"}),
+			`{"type":"subscribed","id":"7","channel":"candles","interval":"1m","assets":["a"],"epoch":"k3x9","recovered":false,"errors":[]}`,
+		},
+		"gap of candles": {
+			AppendGap(nil, &Gap{Channel: "candles", Interval: "1s", AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapOverload}),
+			`{"type":"gap","channel":"candles","interval":"1s","assetId":"x","fromSeq":1,"toSeq":2,"reason":"overload"}`,
+		},
 		"unsubscribed":      {AppendUnsubscribed(nil, `"8"`), `{"type":"unsubscribed","id":"8"}`},
 		"pong":              {AppendPong(nil, "9"), `{"type":"pong","id":9}`},
 		"pong without id":   {AppendPong(nil, ""), `{"type":"pong"}`},
 		"error":             {AppendError(nil, &Error{ID: `"7"`, Code: InvalidAsset, Message: "no", AssetID: "x"}), `{"type":"error","id":"7","code":"invalid_asset","message":"no","assetId":"x"}`},
 		"error, as little":  {AppendError(nil, &Error{Code: BadJSON, Message: "no"}), `{"type":"error","code":"bad_json","message":"no"}`},
-		"gap":               {AppendGap(nil, &Gap{"trades", "x", 1, 2, GapOverload}), `{"type":"gap","channel":"trades","assetId":"x","fromSeq":1,"toSeq":2,"reason":"overload"}`},
+		"gap":               {AppendGap(nil, &Gap{Channel: "trades", AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapOverload}), `{"type":"gap","channel":"trades","assetId":"x","fromSeq":1,"toSeq":2,"reason":"overload"}`},
 		"status":            {AppendStatus(nil, &Status{"healthy", 371234567, 84, false, ""}), `{"type":"status","feed":"healthy","slot":371234567,"lagMs":84,"degraded":false,"message":""}`},
 		"when to come back": {AppendReconnectHint(nil, 1234), `{"reconnectMs":1234}`},
 	} {
@@ -206,4 +225,34 @@ func BenchmarkAppendPrice(b *testing.B) {
 		buf = AppendPrice(buf[:0], &p, Meta{Seq: 1841, TS: 1764000000123, Feed: swapcast.FeedSimulated})
 	}
 	b.SetBytes(int64(len(buf)))
+}
+
+// FuzzCandle holds the encoder against the standard library: whatever the
+// figures are, a candle is JSON that reads back as the same.
+func FuzzCandle(f *testing.F) {
+	f.Add(uint8(0), int64(1764000000), math.Float64bits(1.5), math.Float64bits(0), uint64(3), true)
+	f.Add(uint8(255), int64(-1), math.Float64bits(math.Inf(1)), math.Float64bits(math.NaN()), uint64(math.MaxUint64), false)
+	f.Fuzz(func(t *testing.T, interval uint8, start int64, price, volume, trades uint64, final bool) {
+		c := swapcast.Candle{
+			Mint: key(1), Interval: swapcast.Interval(interval), Start: start, Open: math.Float64frombits(price), High: math.Float64frombits(price),
+			Low: math.Float64frombits(price), Close: math.Float64frombits(price), VolumeUSD: math.Float64frombits(volume), Trades: trades, Final: final,
+		}
+		var back struct {
+			T         int64
+			O, H, L   float64
+			C         *float64
+			VolumeUSD float64
+			Trades    uint64
+			Final     bool
+			Interval  string
+		}
+		text := AppendCandle(nil, &c, Meta{Seq: trades, TS: start, Snapshot: final})
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatalf("%+v: %s: %v", c, text, err)
+		}
+		known := !math.IsNaN(c.Close) && !math.IsInf(c.Close, 0)
+		if back.T != start || back.Trades != trades || back.Final != final || back.Interval != c.Interval.String() || (back.C != nil) != known || known && *back.C != c.Close {
+			t.Errorf("%+v reads back as %+v (%s)", c, back, text)
+		}
+	})
 }
