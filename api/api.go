@@ -22,6 +22,8 @@ type Market interface {
 	Top(limit int) []swapcast.Price
 	// Trades returns the newest trades of a mint, newest first.
 	Trades(mint solana.PublicKey, limit int) []swapcast.Trade
+	// Candles returns the newest candles of a mint, oldest first, without holes.
+	Candles(mint solana.PublicKey, interval swapcast.Interval, limit int) []swapcast.Candle
 	// Token returns what is known of a mint, false where nothing is.
 	Token(mint solana.PublicKey) (swapcast.Token, bool)
 }
@@ -46,6 +48,13 @@ type Pool struct {
 	Trades                     uint64  // swaps seen by this run
 }
 
+// Day is what a token did within the last 24 hours.
+type Day struct {
+	VolumeUSD float64
+	ChangePct float64 // of its price since Since
+	Since     int64   // Unix seconds: 24 hours ago, or the first trade that is known
+}
+
 // Options configure a handler. Market, Pools and Status are needed; the zero
 // value of everything else works.
 type Options struct {
@@ -55,6 +64,9 @@ type Options struct {
 	// Reasons returns the codes of what lowers the confidence in a token's price or
 	// explains its source, such as "thin". Nil means that there are none to tell.
 	Reasons func(mint solana.PublicKey) []string
+	// Day returns a token's last 24 hours, false where no trade of it is known.
+	// Nil means that nobody keeps them.
+	Day func(mint solana.PublicKey) (Day, bool)
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -105,16 +117,16 @@ func New(o Options) http.Handler {
 	}
 	h := &handler{Options: o, routes: http.NewServeMux(), openAPI: newDocument(openAPIJSON), async: newDocument(asyncAPIJSON())}
 	for pattern, serve := range map[string]http.HandlerFunc{
-		"/v1/prices":        h.prices,
-		"/v1/tokens/{mint}": h.token,
-		"/v1/trades/{mint}": h.trades,
-		"/v1/status":        h.status,
-		"/openapi.json":     h.openAPI.serve,
-		"/asyncapi.json":    h.async.serve,
-		"/healthz":          h.health,
-		"/readyz":           h.ready,
+		"/v1/prices":         h.prices,
+		"/v1/tokens/{mint}":  h.token,
+		"/v1/trades/{mint}":  h.trades,
+		"/v1/candles/{mint}": h.candles,
+		"/v1/status":         h.status,
+		"/openapi.json":      h.openAPI.serve,
+		"/asyncapi.json":     h.async.serve,
+		"/healthz":           h.health,
+		"/readyz":            h.ready,
 		// In the contract, not in this version.
-		"/v1/candles/{mint}":            notImplemented,
 		"/v1/quote":                     notImplemented,
 		"/v1/wallets/{owner}/balances":  notImplemented,
 		"/v1/wallets/{owner}/portfolio": notImplemented,

@@ -51,6 +51,28 @@ func (m *fakeMarket) Token(mint solana.PublicKey) (swapcast.Token, bool) {
 }
 
 func (m *fakeMarket) Reasons(mint solana.PublicKey) []string { return m.reasons[mint] }
+
+// Candles has SOL's candles of every interval.
+func (m *fakeMarket) Candles(mint solana.PublicKey, interval swapcast.Interval, limit int) (candles []swapcast.Candle) {
+	if mint != swapcast.NativeMint() {
+		return nil
+	}
+	for n := range int64(limit) {
+		candles = append(candles, swapcast.Candle{
+			Mint: mint, Interval: interval, Start: (n + 1) * interval.Seconds(), Open: 1, High: 3, Low: 0.5, Close: 2,
+			VolumeUSD: 8, Trades: 2, Final: n < int64(limit)-1,
+		})
+	}
+	return candles
+}
+
+func day(mint solana.PublicKey) (api.Day, bool) {
+	if mint != swapcast.NativeMint() {
+		return api.Day{}, false
+	}
+	return api.Day{VolumeUSD: 5_000, ChangePct: -2.5, Since: 1_763_990_000}, true
+}
+
 func (m *fakeMarket) Pools(mint solana.PublicKey) []api.Pool { return m.pools[mint] }
 
 var (
@@ -108,7 +130,7 @@ func newStatus() api.Status {
 
 func options() api.Options {
 	m := newMarket()
-	return api.Options{Market: m, Pools: m.Pools, Reasons: m.Reasons, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
+	return api.Options{Market: m, Pools: m.Pools, Reasons: m.Reasons, Day: day, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
 }
 
 // do sends one request to a handler as net/http would and returns the answer.
@@ -252,11 +274,54 @@ func TestTrades(t *testing.T) {
 	}
 }
 
+func TestCandles(t *testing.T) {
+	h := api.New(options())
+	type answer struct {
+		AssetID, Interval string
+		Candles           []struct {
+			Type, AssetID, Interval, Feed string
+			T                             int64
+			O, H, L, C, VolumeUSD         float64
+			Trades                        uint64
+			Final                         bool
+			TS                            int64
+		}
+	}
+	for query, want := range map[string]struct {
+		interval string
+		count    int
+		first    int64
+	}{
+		"": {"1m", 500, 60}, "?interval=1s": {"1s", 500, 1}, "?limit=1000&interval=1d": {"1d", 1000, 86_400}, "?limit=1": {"1m", 1, 60},
+	} {
+		var got answer
+		get(t, h, "/v1/candles/"+swapcast.NativeMintAddress+query, &got)
+		if got.AssetID != swapcast.NativeMintAddress || got.Interval != want.interval || len(got.Candles) != want.count {
+			t.Fatalf("%q: %s, %d candles", query, got.Interval, len(got.Candles))
+		}
+		c := got.Candles[0]
+		if c.Type != "candle" || c.AssetID != got.AssetID || c.Interval != want.interval || c.T != want.first || c.O != 1 || c.H != 3 || c.L != 0.5 ||
+			c.C != 2 || c.VolumeUSD != 8 || c.Trades != 2 || c.Feed != "simulated" || c.TS != 0 || c.Final != (want.count > 1) {
+			t.Errorf("%q: %+v", query, c)
+		}
+		if got.Candles[want.count-1].Final {
+			t.Errorf("%q: the last one is final", query)
+		}
+	}
+	var none answer
+	get(t, h, "/v1/candles/"+unseen.String(), &none)
+	if none.Candles == nil || len(none.Candles) != 0 {
+		t.Errorf("a mint that never traded: %+v; want an empty list", none)
+	}
+}
+
 type tokenAnswer struct {
 	AssetID, Symbol, Name, Source, Feed       string
 	Reasons                                   []string
 	Decimals                                  *int
 	Price, PriceSOL, Confidence, LiquidityUSD *float64
+	Volume24hUSD, Change24hPct                *float64
+	Since24h                                  *int64
 	Slot                                      uint64
 	Pools                                     []struct {
 		Pool, Source, OtherAssetID string
@@ -279,6 +344,9 @@ func TestToken(t *testing.T) {
 		sol.Source != "raydium-clmm" || sol.Feed != "simulated" || len(sol.Pools) != 2 {
 		t.Fatalf("%+v", sol)
 	}
+	if *sol.Volume24hUSD != 5_000 || *sol.Change24hPct != -2.5 || *sol.Since24h != 1_763_990_000 {
+		t.Errorf("the last day: %+v", sol)
+	}
 	if p := sol.Pools[0]; p.Pool != key(1).String() || p.OtherAssetID != swapcast.USDCAddress || *p.Price != 147.2 || *p.LiquidityUSD != 750 ||
 		p.Share != 0.75 || !p.Agrees || *p.Reserve != "9223372036854775808" || *p.OtherReserve != "5" || p.LastSlot != 8 || p.Trades != 3 {
 		t.Errorf("first pool: %+v", p)
@@ -292,7 +360,7 @@ func TestToken(t *testing.T) {
 	if bare.Reasons == nil || len(bare.Reasons) > 0 {
 		t.Errorf("reasons of a mint without a price: %q", bare.Reasons)
 	}
-	if bare.Price != nil || bare.Decimals != nil || bare.Confidence != nil || bare.LiquidityUSD != nil || bare.Pools == nil {
+	if bare.Price != nil || bare.Decimals != nil || bare.Confidence != nil || bare.LiquidityUSD != nil || bare.Volume24hUSD != nil || bare.Change24hPct != nil || bare.Since24h != nil || bare.Pools == nil {
 		t.Errorf("a mint without a price: %+v", bare)
 	}
 }
@@ -382,7 +450,12 @@ func TestProblems(t *testing.T) {
 		{"/v1/nothing", 404, api.CodeNotFound, ""},
 		{"/v1/", 404, api.CodeNotFound, ""},
 		{"/other", 404, api.CodeNotFound, ""},
-		{"/v1/candles/" + sol, 501, api.CodeNotImplemented, ""},
+		{"/v1/candles/nope", 400, api.CodeInvalidAsset, "mint"},
+		{"/v1/candles/" + sol + "?interval=2m", 400, api.CodeBadParameter, "interval"},
+		{"/v1/candles/" + sol + "?interval=", 400, api.CodeBadParameter, "interval"},
+		{"/v1/candles/" + sol + "?interval=1m&interval=1s", 400, api.CodeBadParameter, "interval"},
+		{"/v1/candles/" + sol + "?limit=1001", 400, api.CodeBadParameter, "limit"},
+		{"/v1/candles/" + sol + "?limit=1;2", 400, api.CodeBadParameter, ""},
 		{"/v1/quote?inputMint=a", 501, api.CodeNotImplemented, ""},
 		{"/v1/wallets/" + sol + "/balances", 501, api.CodeNotImplemented, ""},
 		{"/v1/wallets/" + sol + "/portfolio", 501, api.CodeNotImplemented, ""},
@@ -397,6 +470,7 @@ func TestMethods(t *testing.T) {
 	h := api.New(options())
 	paths := []string{
 		"/v1/prices", "/v1/status", "/v1/tokens/" + swapcast.NativeMintAddress, "/v1/trades/" + swapcast.NativeMintAddress,
+		"/v1/candles/" + swapcast.NativeMintAddress,
 		"/openapi.json", "/asyncapi.json", "/healthz", "/readyz", "/v1/quote",
 	}
 	for _, path := range paths {

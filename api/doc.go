@@ -1,9 +1,9 @@
-// Package api answers the HTTP side of the contract: prices, tokens, trades and
-// status under /v1, the two API documents, liveness and readiness. It reads
+// Package api answers the HTTP side of the contract: prices, tokens, trades,
+// candles and status under /v1, the two API documents, liveness and readiness. It reads
 // what others keep and owns no data, no goroutine and no queue.
 //
 // Promises:
-//   - A price and a trade have the very JSON that WebSocket clients see: the
+//   - A price, a trade and a candle have the very JSON that WebSocket clients see: the
 //     encoders of stream/wire make both.
 //   - What is not known is null or left out, never 0 and never a guess.
 //   - Every error is application/problem+json (RFC 9457) with a stable "code";
@@ -13,7 +13,8 @@
 //   - Answers with data are never cached (Cache-Control: no-store). The two
 //     documents carry an ETag.
 //
-// Limits: 100 assets a request for prices, 1,000 trades a request. Nothing is
+// Limits: 100 assets a request for prices, 1,000 trades or candles a
+// request. Nothing is
 // read from a request body.
 //
 // The handler may be called from many goroutines at once; the functions in

@@ -20,6 +20,7 @@ func FuzzRequests(f *testing.F) {
 		{"/v1/prices", "assets=,&assets=%00"},
 		{"/v1/trades/" + swapcast.NativeMintAddress, "limit=1000"},
 		{"/v1/trades/x", "limit=+1"},
+		{"/v1/candles/" + swapcast.NativeMintAddress, "interval=1h&limit=7"},
 		{"/v1/tokens/\xff", "%"},
 		{"/v1/wallets/a/pnl", ";"},
 	} {

@@ -95,6 +95,42 @@ func (h *handler) trades(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
+// candlesAnswer is the answer of /v1/candles/{mint}.
+type candlesAnswer struct {
+	AssetID  string            `json:"assetId"`
+	Interval string            `json:"interval"`
+	Candles  []json.RawMessage `json:"candles"` // each as on the WebSocket, oldest first
+}
+
+// candles serves a mint's newest candles; a mint that never traded has none.
+func (h *handler) candles(w http.ResponseWriter, r *http.Request) {
+	mint, p := readMint(r.PathValue("mint"))
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	values, p := readQuery(r.URL.RawQuery)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	interval, p := readInterval(values)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	limit, p := readLimit(values, MaxCandles, defaultCandles)
+	if p != nil {
+		writeProblem(w, p)
+		return
+	}
+	answer := candlesAnswer{AssetID: mint.String(), Interval: interval.String(), Candles: []json.RawMessage{}}
+	for _, candle := range h.Market.Candles(mint, interval, limit) {
+		answer.Candles = append(answer.Candles, wire.AppendCandle(nil, &candle, h.meta(candle.ReceivedAt)))
+	}
+	writeJSON(w, http.StatusOK, "application/json", answer)
+}
+
 // tokenAnswer is the answer of /v1/tokens/{mint}. What is not known is null.
 type tokenAnswer struct {
 	AssetID      string        `json:"assetId"`
@@ -106,8 +142,11 @@ type tokenAnswer struct {
 	Confidence   *float64      `json:"confidence"` // 0 to 1
 	Reasons      []string      `json:"reasons"`    // codes behind the confidence
 	LiquidityUSD *float64      `json:"liquidityUsd"`
-	Source       string        `json:"source"` // DEX of the swap that last moved the price
-	Slot         uint64        `json:"slot"`   // of that swap, 0 none
+	Volume24hUSD *float64      `json:"volume24hUsd"`
+	Change24hPct *float64      `json:"change24hPct"`
+	Since24h     *int64        `json:"since24h"` // Unix seconds
+	Source       string        `json:"source"`   // DEX of the swap that last moved the price
+	Slot         uint64        `json:"slot"`     // of that swap, 0 none
 	Feed         swapcast.Feed `json:"feed,omitempty"`
 	Pools        []poolAnswer  `json:"pools"` // weightiest first
 }
@@ -155,6 +194,11 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request) {
 	}
 	if traded && price.Known {
 		answer.Price, answer.Confidence, answer.LiquidityUSD = &price.USD, &price.Confidence, &price.LiquidityUSD
+	}
+	if h.Day != nil {
+		if day, ok := h.Day(mint); ok {
+			answer.Volume24hUSD, answer.Change24hPct, answer.Since24h = &day.VolumeUSD, &day.ChangePct, &day.Since
+		}
 	}
 	if traded && price.SOLKnown {
 		answer.PriceSOL = &price.SOL

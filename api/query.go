@@ -17,10 +17,14 @@ const (
 	MaxAssets = 100
 	// MaxTrades is the most trades of one request.
 	MaxTrades = 1000
+	// MaxCandles is the most candles of one request.
+	MaxCandles = 1000
 	// topPrices is how many prices a request without assets gets.
 	topPrices = 25
 	// defaultTrades is the limit of a request for trades without one.
 	defaultTrades = 100
+	// defaultCandles is the limit of a request for candles without one.
+	defaultCandles = 500
 )
 
 // assetError is one asset of a list that was refused; the others are served.
@@ -84,6 +88,22 @@ func readLimit(values url.Values, most, absent int) (int, *problem) {
 		return 0, newProblem(CodeBadParameter, "limit", fmt.Sprintf("limit %q is not a whole number from 1 to %d", echo(texts[0]), most))
 	}
 	return int(n), nil
+}
+
+// readInterval reads the parameter "interval".
+func readInterval(values url.Values) (swapcast.Interval, *problem) {
+	texts, ok := values["interval"]
+	switch {
+	case !ok:
+		return swapcast.DefaultInterval, nil
+	case len(texts) > 1:
+		return 0, newProblem(CodeBadParameter, "interval", "interval is given more than once")
+	}
+	interval, ok := swapcast.ParseInterval(texts[0])
+	if !ok {
+		return 0, newProblem(CodeBadParameter, "interval", fmt.Sprintf("interval %q is none of 1s, 5s, 15s, 1m, 5m, 15m, 1h, 4h and 1d", echo(texts[0])))
+	}
+	return interval, nil
 }
 
 // readMint reads a mint from a path.

@@ -94,7 +94,7 @@ func TestAsyncAPIMatchesTheWire(t *testing.T) {
 	mint := swapcast.NativeMintAddress
 	codes := []wire.Code{
 		wire.BadJSON, wire.UnknownAction, wire.UnknownChannel, wire.UnsupportedCommitment, wire.InvalidAsset,
-		wire.InvalidWallet, wire.TooManySubscriptions, wire.RateLimited,
+		wire.InvalidInterval, wire.InvalidWallet, wire.TooManySubscriptions, wire.RateLimited,
 	}
 	var refused []wire.AssetError
 	for _, code := range codes {
@@ -111,6 +111,10 @@ func TestAsyncAPIMatchesTheWire(t *testing.T) {
 		{"price, not a number", "price", wire.AppendPrice(nil, &swapcast.Price{Mint: key(9), USD: math.NaN(), Known: true}, wire.Meta{})},
 		{"trade, every field", "trade", wire.AppendTrade(nil, &trade, wire.Meta{Seq: 7, TS: 1, Feed: swapcast.FeedReplay})},
 		{"trade, nothing known", "trade", wire.AppendTrade(nil, &swapcast.Trade{Mint: key(9)}, wire.Meta{})},
+		{"candle", "candle", wire.AppendCandle(nil, &swapcast.Candle{Mint: key(9), Interval: swapcast.Interval4h, Start: 5, Open: 1e-18, High: 1e12}, full)},
+		{"candle, live", "candle", wire.AppendCandle(nil, &swapcast.Candle{Mint: key(9), Final: true}, wire.Meta{Seq: 1, TS: 1})},
+		{"candles subscribed", "subscribed", wire.AppendSubscribed(nil, &wire.Subscribed{ID: "7", Channel: wire.ChannelCandles, Interval: "1d", Assets: []string{mint}})},
+		{"gap of candles", "gap", wire.AppendGap(nil, &wire.Gap{Channel: wire.ChannelCandles, Interval: "1s", AssetID: mint, Reason: wire.GapOverload})},
 		{"subscribed", "subscribed", wire.AppendSubscribed(nil, &wire.Subscribed{ID: `"7"`, Channel: wire.ChannelTrades, Assets: []string{mint}, Epoch: "k3x9"})},
 		{"subscribed, every code", "subscribed", wire.AppendSubscribed(nil, &wire.Subscribed{ID: "7", Channel: wire.ChannelPrices, Recovered: true, Errors: refused})},
 		{"unsubscribed", "unsubscribed", wire.AppendUnsubscribed(nil, `"8"`)},
@@ -207,6 +211,9 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{"/v1/trades/{mint}", "/v1/trades/" + sol, "200"},
 		{"/v1/trades/{mint}", "/v1/trades/" + unseen.String(), "200"},
 		{"/v1/trades/{mint}", "/v1/trades/" + sol + "?limit=0", "400"},
+		{"/v1/candles/{mint}", "/v1/candles/" + sol + "?limit=3", "200"},
+		{"/v1/candles/{mint}", "/v1/candles/" + unseen.String(), "200"},
+		{"/v1/candles/{mint}", "/v1/candles/" + sol + "?interval=2m", "400"},
 		{"/v1/status", "/v1/status", "200"},
 		{"/healthz", "/healthz", "200"},
 		{"/readyz", "/readyz", "200"},
@@ -257,8 +264,8 @@ func escapePointer(s string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(s)
 }
 
-// TestSharedSchemas keeps the two documents from drifting apart: a price and a
-// trade are the same in both.
+// TestSharedSchemas keeps the two documents from drifting apart: a price, a trade
+// and a candle are the same in both.
 func TestSharedSchemas(t *testing.T) {
 	type document struct {
 		Components struct{ Schemas map[string]any }
@@ -269,7 +276,7 @@ func TestSharedSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"Price", "Trade"} {
+	for _, name := range []string{"Price", "Trade", "Candle"} {
 		if open.Components.Schemas[name] == nil || !reflect.DeepEqual(open.Components.Schemas[name], async.Components.Schemas[name]) {
 			t.Errorf("schema %s differs between openapi.json and asyncapi.json", name)
 		}
