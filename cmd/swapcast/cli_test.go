@@ -50,6 +50,8 @@ func TestWrongFlags(t *testing.T) {
 		{"bad duration", []string{"serve", "--stale-after", "soon"}, "--stale-after"},
 		{"bad origin", []string{"serve", "--allowed-origins", "["}, "--allowed-origins"},
 		{"zero limit", []string{"serve", "--max-mints", "0"}, "--max-mints"},
+		{"candles for less than a day", []string{"serve", "--candles-per-interval", "99"}, "--candles-per-interval 99"},
+		{"no candles", []string{"serve", "--max-candles", "0"}, "--max-candles 0"},
 		{"bad proxies", []string{"serve", "--trusted-proxies", "here"}, "--trusted-proxies"},
 		{"no keys file", []string{"serve", "--api-keys-file", "/nowhere/keys"}, "/nowhere/keys"},
 		{"bad speed", []string{"geyser", "--speed", "-1"}, "--speed"},
@@ -214,7 +216,79 @@ func TestServeSimulated(t *testing.T) {
 	if code != exitOK || stdout != "ok\n" {
 		t.Errorf("healthcheck: %d %q %q", code, stdout, stderr)
 	}
+	checkCandles(t, base)
 	checkAdmin(t, "http://"+s.admin.Addr().String())
+}
+
+// checkCandles follows SOL's seconds for a while: each is told to be final once,
+// as it was last told before, and is the one that HTTP serves.
+func checkCandles(t *testing.T, base string) {
+	t.Helper()
+	candles := make(chan *client.Candle, 1<<16)
+	ws, err := client.Dial(t.Context(), base, client.Options{OnEvent: func(e client.Event) {
+		if c, ok := e.(*client.Candle); ok {
+			candles <- c
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if err := ws.Subscribe(t.Context(), client.CandleChannel("1s"), swapcast.NativeMintAddress); err != nil {
+		t.Fatal(err)
+	}
+	var last client.Candle
+	final := map[int64]client.Candle{}
+	deadline := time.After(20 * time.Second)
+	for len(final) < 3 {
+		select {
+		case c := <-candles:
+			if c.Interval != "1s" || c.Feed != "simulated" || c.Low > min(c.Open, c.Close) || c.High < max(c.Open, c.Close) || c.Trades == 0 || c.VolumeUSD <= 0 {
+				t.Fatalf("candle %+v", c)
+			}
+			if _, twice := final[c.Start]; twice {
+				t.Fatalf("after the end of its second: %+v", c)
+			}
+			if c.Final {
+				if c.Start == last.Start && (c.Trades != last.Trades || c.Close != last.Close) {
+					t.Errorf("ends as %+v, was %+v", c, last)
+				}
+				final[c.Start] = *c
+			}
+			last = *c
+		case <-deadline:
+			t.Fatalf("%d seconds ended within 20 s", len(final))
+		}
+	}
+	var served struct {
+		Candles []struct {
+			T      int64
+			O, C   float64
+			Trades uint64
+			Final  bool
+		}
+	}
+	getJSON(t, base+"/v1/candles/"+swapcast.NativeMintAddress+"?interval=1s", http.StatusOK, &served)
+	seen := 0
+	for _, c := range served.Candles {
+		if want, ok := final[c.T]; ok {
+			seen++
+			if c.Trades != want.Trades || c.O != want.Open || c.C != want.Close || !c.Final {
+				t.Errorf("HTTP has %+v, the channel had %+v", c, want)
+			}
+		}
+	}
+	if seen != len(final) {
+		t.Errorf("HTTP has %d of %d candles", seen, len(final))
+	}
+	var day struct {
+		Volume24hUSD, Change24hPct *float64
+		Since24h                   *int64
+	}
+	getJSON(t, base+"/v1/tokens/"+swapcast.NativeMintAddress, http.StatusOK, &day)
+	if day.Volume24hUSD == nil || *day.Volume24hUSD <= 0 || day.Change24hPct == nil || day.Since24h == nil {
+		t.Errorf("the day: %+v", day)
+	}
 }
 
 // checkAdmin looks at metrics and profiles and tries the write without and with

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/swapcast/swapcast"
@@ -34,6 +36,8 @@ type pipeline struct {
 	parser *parser.Parser
 	parsed parser.Result
 	update market.Update
+	moved  []solana.PublicKey // mints that the transaction traded
+	clock  int64              // the market's time that the stream was told, Unix seconds
 }
 
 // newPipeline makes the pipeline of a server whose market and stream stand.
@@ -85,6 +89,8 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.feed.slot(event.Slot, event.ReceivedAt)
 	case geyser.KindBlock:
 		p.feed.block(event.Block, event.ReceivedAt)
+		p.market.Tick(p.blockTime(event))
+		p.tick()
 	}
 }
 
@@ -117,12 +123,39 @@ func (p *pipeline) transaction(event *geyser.Event) {
 		p.market.Apply(swap, &p.update)
 		for j := range p.update.Trades {
 			p.stream.PublishTrade(&p.update.Trades[j])
+			if mint := p.update.Trades[j].Mint; !slices.Contains(p.moved, mint) {
+				p.moved = append(p.moved, mint)
+			}
 		}
 		for j := range p.update.Prices {
 			p.stream.PublishPrice(&p.update.Prices[j])
 		}
 	}
 	if len(p.parsed.Swaps) > 0 {
+		p.candles()
 		p.price.Observe(time.Since(parsed).Seconds())
 	}
+}
+
+// tick tells the stream of the market's time where that has advanced, so that
+// the candles that have ended with it are told to be final.
+func (p *pipeline) tick() {
+	if now := p.market.Time(); now != p.clock {
+		p.clock = now
+		p.stream.CloseCandles(now)
+	}
+}
+
+// candles publishes what the transaction did to the candles that somebody
+// listens to, once for all its swaps.
+func (p *pipeline) candles() {
+	p.tick()
+	for _, mint := range p.moved {
+		for interval := range p.stream.CandlesWanted(mint).All() {
+			if candle, ok := p.market.Candle(mint, interval); ok {
+				p.stream.PublishCandle(&candle)
+			}
+		}
+	}
+	p.moved = p.moved[:0]
 }

@@ -17,6 +17,7 @@ func (s *server) publicHandler() http.Handler {
 		Market:         s.market,
 		Pools:          s.pools,
 		Reasons:        s.reasons,
+		Day:            s.day,
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,
@@ -60,6 +61,12 @@ func (s *server) pools(mint solana.PublicKey) []api.Pool {
 		})
 	}
 	return pools
+}
+
+// day turns the market's view of a token's last 24 hours into the API's.
+func (s *server) day(mint solana.PublicKey) (api.Day, bool) {
+	d, ok := s.market.Day(mint)
+	return api.Day{VolumeUSD: d.VolumeUSD, ChangePct: d.ChangePct, Since: d.Since}, ok
 }
 
 // ready is nil when clients should be sent here, else the reason why not.

@@ -67,6 +67,15 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	}
 	s.drain = sync.OnceFunc(func() { close(s.asked) })
 
+	s.market = market.New(market.Options{
+		MaxMints:           c.MaxMints,
+		MaxPools:           c.MaxPools,
+		TradesPerMint:      c.TradesPerMint,
+		CandlesPerInterval: c.CandlesPerInterval,
+		MaxCandles:         c.MaxCandles,
+		Metrics:            market.NewMetrics(registry),
+	})
+	s.market.AddTokens(up.tokens)
 	streamMetrics := stream.NewMetrics(registry)
 	streamMetrics.StageHub = stages.WithLabelValues("hub")
 	streamMetrics.StageWrite = stages.WithLabelValues("write")
@@ -84,19 +93,13 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 			Connections:           c.MaxConnections,
 			ConnectionsPerAddress: c.MaxConnectionsPerAddress,
 		},
+		Candle:  s.market.Candle,
 		Logger:  env.Log.With("component", "stream"),
 		Metrics: streamMetrics,
 	})
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
-	s.market = market.New(market.Options{
-		MaxMints:      c.MaxMints,
-		MaxPools:      c.MaxPools,
-		TradesPerMint: c.TradesPerMint,
-		Metrics:       market.NewMetrics(registry),
-	})
-	s.market.AddTokens(up.tokens)
 	s.pipeline = newPipeline(s, stages)
 	if err := s.listen(ctx); err != nil {
 		return nil, err

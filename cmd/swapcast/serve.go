@@ -32,9 +32,11 @@ type serveCmd struct {
 	MaxMessageBytes          int      `help:"Largest message from a client, in bytes." default:"65536" group:"Clients"`
 	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
 
-	MaxMints      int `help:"Mints that are followed; the least recently traded is forgotten beyond that." default:"50000" group:"Memory"`
-	MaxPools      int `help:"Pools that are followed." default:"100000" group:"Memory"`
-	TradesPerMint int `help:"Last trades kept for each mint." default:"200" group:"Memory"`
+	MaxMints           int `help:"Mints that are followed; the least recently traded is forgotten beyond that." default:"50000" group:"Memory"`
+	MaxPools           int `help:"Pools that are followed." default:"100000" group:"Memory"`
+	TradesPerMint      int `help:"Last trades kept for each mint." default:"200" group:"Memory"`
+	CandlesPerInterval int `help:"Last candles kept for each mint and interval; 100 or more, of which a day's volume and change are made." default:"1000" group:"Memory"`
+	MaxCandles         int `help:"Candles kept in all; the mint that has not traded for longest loses its own first." default:"1500000" group:"Memory"`
 }
 
 // Run serves until ctx ends, then drains.
@@ -65,10 +67,14 @@ func (c *serveCmd) validate() error {
 		{"--max-mints", c.MaxMints},
 		{"--max-pools", c.MaxPools},
 		{"--trades-per-mint", c.TradesPerMint},
+		{"--max-candles", c.MaxCandles},
 	} {
 		if n.value <= 0 {
 			return usagef("%s %d: must be above 0", n.flag, n.value)
 		}
+	}
+	if c.CandlesPerInterval < 100 {
+		return usagef("--candles-per-interval %d: must be 100 or more", c.CandlesPerInterval)
 	}
 	if c.MaxConnectionsPerAddress < 0 {
 		return usagef("--max-connections-per-address %d: must not be below 0", c.MaxConnectionsPerAddress)
