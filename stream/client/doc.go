@@ -13,7 +13,9 @@
 // the place where it is missing: a jump of seq, an outage that the server's
 // numbering survived, a restart of the server, an overflow of the client's own
 // buffer. With [Options.Window] set, jumps in prices are what was asked for and
-// give no Gap.
+// give no Gap. Candles give one only where the server says so, or the buffer
+// overflows: each is whole, and states in between may be skipped.
+// [CandleChannel] names their channels.
 //
 // Subscriptions outlive connections: after a reconnect the client subscribes
 // again to everything it was subscribed to, and the resulting snapshots and

@@ -10,11 +10,17 @@ import (
 const (
 	ChannelPrices   = wire.ChannelPrices
 	ChannelTrades   = wire.ChannelTrades
+	ChannelCandles  = wire.ChannelCandles // of one minute; CandleChannel names the others
 	ChannelBalances = wire.ChannelBalances
 	ChannelStatus   = wire.ChannelStatus
 )
 
-// Event is one of *Price, *Trade, *Balance, *Retract, *Gap, *Status, *Error,
+// CandleChannel is the channel of candles of an interval ("1s", "5s", "15s",
+// "1m", "5m", "15m", "1h", "4h" or "1d") as Subscribe, Unsubscribe and
+// Subscriptions take it.
+func CandleChannel(interval string) string { return ChannelCandles + ":" + interval }
+
+// Event is one of *Price, *Trade, *Candle, *Balance, *Retract, *Gap, *Status, *Error,
 // *Subscribed, *Connected and *Disconnected. Events are shared with nobody: the
 // receiver may keep them.
 type Event interface{ isEvent() }
@@ -61,6 +67,27 @@ type Trade struct {
 	Feed      string   `json:"feed"`
 }
 
+// Candle is the present state of a token's candle: the newest replaces the one
+// before. An interval without a trade has none. Intermediate states may be
+// skipped, a final one is not, unless a Gap says so; after a reconnect
+// GET /v1/candles/{mint} has what was missed.
+type Candle struct {
+	AssetID   string  `json:"assetId"`
+	Interval  string  `json:"interval"`
+	Start     int64   `json:"t"` // Unix seconds
+	Open      float64 `json:"o"` // US dollars per whole token, as are the next three
+	High      float64 `json:"h"`
+	Low       float64 `json:"l"`
+	Close     float64 `json:"c"`
+	VolumeUSD float64 `json:"volumeUsd"`
+	Trades    uint64  `json:"trades"`
+	Final     bool    `json:"final"` // the interval is over: it changes no more
+	Seq       uint64  `json:"seq"`
+	TS        int64   `json:"ts"`
+	Feed      string  `json:"feed"`
+	Snapshot  bool    `json:"snapshot"` // the newest one when the subscription began
+}
+
 // Balance is what a wallet holds of a token after a transaction.
 type Balance struct {
 	Wallet    string `json:"wallet"`
@@ -93,8 +120,9 @@ const (
 
 // Gap says that updates of one asset are missing at this place.
 type Gap struct {
-	Channel string `json:"channel"`
-	AssetID string `json:"assetId"`
+	Channel  string `json:"channel"`
+	Interval string `json:"interval"` // of candles
+	AssetID  string `json:"assetId"`
 	// FromSeq and ToSeq are the first and the last missing number. ToSeq is 0
 	// where the end is not known.
 	FromSeq uint64 `json:"fromSeq"`
@@ -131,6 +159,7 @@ type Error struct {
 // after a reconnect the renewal of what was subscribed before.
 type Subscribed struct {
 	Channel   string       `json:"channel"`
+	Interval  string       `json:"interval"` // of candles
 	Assets    []string     `json:"assets"`
 	Epoch     string       `json:"epoch"` // of the server's run: seq counts within it
 	Recovered bool         `json:"recovered"`
@@ -158,6 +187,7 @@ type Disconnected struct {
 
 func (*Price) isEvent()        {}
 func (*Trade) isEvent()        {}
+func (*Candle) isEvent()       {}
 func (*Balance) isEvent()      {}
 func (*Retract) isEvent()      {}
 func (*Gap) isEvent()          {}

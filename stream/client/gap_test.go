@@ -54,7 +54,7 @@ func TestJumpIsAGap(t *testing.T) {
 		wantTrade(t, c, 10)
 		wantTrade(t, c, 11)
 		next[*Price](t, c)
-		wantGap(t, c, Gap{ChannelTrades, sol, 12, 14, GapJump})
+		wantGap(t, c, Gap{Channel: ChannelTrades, AssetID: sol, FromSeq: 12, ToSeq: 14, Reason: GapJump})
 		wantTrade(t, c, 15)
 		wantTrade(t, c, 3)
 		wantTrade(t, c, 16)
@@ -71,7 +71,7 @@ func TestServersGapIsNotToldTwice(t *testing.T) {
 		p.send(`{"type":"gap","channel":"trades","assetId":%q,"fromSeq":2,"toSeq":9,"reason":"slow_consumer"}`, sol)
 		p.trade(sol, 10)
 		wantTrade(t, c, 1)
-		wantGap(t, c, Gap{ChannelTrades, sol, 2, 9, "slow_consumer"})
+		wantGap(t, c, Gap{Channel: ChannelTrades, AssetID: sol, FromSeq: 2, ToSeq: 9, Reason: "slow_consumer"})
 		wantTrade(t, c, 10)
 	})
 }
@@ -86,7 +86,7 @@ func TestWindowMakesNoGaps(t *testing.T) {
 		next[*Price](t, c)
 		next[*Price](t, c)
 		wantTrade(t, c, 1)
-		wantGap(t, c, Gap{ChannelTrades, sol, 2, 2, GapJump}) // trades are not windowed
+		wantGap(t, c, Gap{Channel: ChannelTrades, AssetID: sol, FromSeq: 2, ToSeq: 2, Reason: GapJump}) // trades are not windowed
 		wantTrade(t, c, 3)
 	})
 }
@@ -110,14 +110,14 @@ func TestOutageOnTheSameRun(t *testing.T) {
 				if !early {
 					p.price(sol, 12)
 				}
-				wantGap(t, c, Gap{ChannelPrices, sol, 8, 11, GapOutage})
+				wantGap(t, c, Gap{Channel: ChannelPrices, AssetID: sol, FromSeq: 8, ToSeq: 11, Reason: GapOutage})
 				if !early {
 					next[*Price](t, c)
 				}
 				p.trade(sol, 4) // none was missed
 				p.trade(sol, 6)
 				wantTrade(t, c, 4)
-				wantGap(t, c, Gap{ChannelTrades, sol, 5, 5, GapJump})
+				wantGap(t, c, Gap{Channel: ChannelTrades, AssetID: sol, FromSeq: 5, ToSeq: 5, Reason: GapJump})
 				wantTrade(t, c, 6)
 			})
 		})
@@ -137,8 +137,8 @@ func TestRestartedServer(t *testing.T) {
 		renewed(p, "run2")
 		p.trade(sol, 1)
 		next[*Price](t, c)
-		wantGap(t, c, Gap{ChannelPrices, sol, 8, 0, GapRestart})
-		wantGap(t, c, Gap{ChannelTrades, sol, 4, 0, GapRestart})
+		wantGap(t, c, Gap{Channel: ChannelPrices, AssetID: sol, FromSeq: 8, ToSeq: 0, Reason: GapRestart})
+		wantGap(t, c, Gap{Channel: ChannelTrades, AssetID: sol, FromSeq: 4, ToSeq: 0, Reason: GapRestart})
 		wantTrade(t, c, 1)
 		p.price(sol, 901)
 		next[*Price](t, c)

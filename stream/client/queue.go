@@ -100,7 +100,8 @@ func (q *queue) remember(ev Event) {
 	}
 	gap, seen := q.lost[key]
 	if !seen {
-		q.lost[key] = Gap{Channel: key.channel, AssetID: key.asset, FromSeq: from, ToSeq: to, Reason: GapOverflow}
+		channel, interval := splitChannel(key.channel)
+		q.lost[key] = Gap{Channel: channel, Interval: interval, AssetID: key.asset, FromSeq: from, ToSeq: to, Reason: GapOverflow}
 		return
 	}
 	gap.FromSeq = min(gap.FromSeq, from)
@@ -132,8 +133,10 @@ func span(ev Event) (key assetKey, from, to uint64, ok bool) {
 		return assetKey{ChannelPrices, e.AssetID}, e.Seq, e.Seq, true
 	case *Trade:
 		return assetKey{ChannelTrades, e.AssetID}, e.Seq, e.Seq, true
+	case *Candle:
+		return assetKey{CandleChannel(e.Interval), e.AssetID}, e.Seq, e.Seq, true
 	case *Gap:
-		return assetKey{e.Channel, e.AssetID}, e.FromSeq, e.ToSeq, true
+		return assetKey{joinChannel(e.Channel, e.Interval), e.AssetID}, e.FromSeq, e.ToSeq, true
 	default:
 		return assetKey{}, 0, 0, false
 	}

@@ -65,6 +65,8 @@ func (c *Client) message(s *session, data []byte) {
 		decode(c, data, func(p *Price) { c.update(assetKey{ChannelPrices, p.AssetID}, p.Seq, p.Slot, p) })
 	case "trade":
 		decode(c, data, func(t *Trade) { c.update(assetKey{ChannelTrades, t.AssetID}, t.Seq, t.Slot, t) })
+	case "candle":
+		decode(c, data, func(k *Candle) { c.deliver(k) })
 	case "balance":
 		decode(c, data, func(b *Balance) { c.deliver(b) })
 	case "retract":

@@ -9,28 +9,54 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // command is what goes to the server, one JSON object a frame.
 type command struct {
-	Action  string   `json:"action"`
-	Channel string   `json:"channel,omitempty"`
-	Assets  []string `json:"assets,omitempty"`
-	Wallets []string `json:"wallets,omitempty"`
-	ID      string   `json:"id,omitempty"`
+	Action   string   `json:"action"`
+	Channel  string   `json:"channel,omitempty"`
+	Interval string   `json:"interval,omitempty"`
+	Assets   []string `json:"assets,omitempty"`
+	Wallets  []string `json:"wallets,omitempty"`
+	ID       string   `json:"id,omitempty"`
 }
 
+// newCommand makes a command of a channel as the user names it, which says the
+// interval of candles too.
 func newCommand(action, channel string, assets []string) command {
-	c := command{Action: action, Channel: channel}
+	c := command{Action: action}
+	c.Channel, c.Interval = splitChannel(channel)
 	if channel == ChannelBalances {
 		c.Wallets = assets
 	} else {
 		c.Assets = assets
 	}
 	return c
+}
+
+// key is the channel as the user names it.
+func (c *command) key() string { return joinChannel(c.Channel, c.Interval) }
+
+// splitChannel takes a channel as the user names it apart.
+func splitChannel(name string) (channel, interval string) {
+	channel, interval, _ = strings.Cut(name, ":")
+	if channel == ChannelCandles && interval == "" {
+		interval = swapcast.DefaultInterval.String()
+	}
+	return channel, interval
+}
+
+// joinChannel undoes splitChannel.
+func joinChannel(channel, interval string) string {
+	if interval == "" {
+		return channel
+	}
+	return channel + ":" + interval
 }
 
 // request is a command whose answer somebody waits for.
@@ -50,7 +76,8 @@ type answer struct {
 }
 
 // Subscribe asks for the channel's updates of the given assets (for
-// ChannelBalances: wallets; for ChannelStatus: none) and waits for the server's
+// ChannelBalances: wallets; for ChannelStatus: none; CandleChannel names the
+// channels of candles) and waits for the server's
 // acknowledgement. While there is no connection it waits for one; the
 // subscription is renewed after every later reconnect.
 //
@@ -73,19 +100,20 @@ func (c *Client) Subscribe(ctx context.Context, channel string, assets ...string
 // server's acknowledgement. Updates that were on their way may still come
 // before it returns. Without a connection it returns at once.
 func (c *Client) Unsubscribe(ctx context.Context, channel string, assets ...string) error {
+	cmd := newCommand(wire.ActionUnsubscribe, channel, slices.Clone(assets))
 	c.mu.Lock()
 	for _, a := range assets {
-		delete(c.wanted, assetKey{channel, a})
+		delete(c.wanted, assetKey{cmd.key(), a})
 	}
 	if len(assets) == 0 {
-		delete(c.wanted, assetKey{channel: channel})
+		delete(c.wanted, assetKey{channel: cmd.key()})
 	}
 	idle := c.conn == nil
 	c.mu.Unlock()
 	if idle {
 		return nil
 	}
-	_, err := c.roundTrip(ctx, newCommand(wire.ActionUnsubscribe, channel, slices.Clone(assets)), false)
+	_, err := c.roundTrip(ctx, cmd, false)
 	if errors.Is(err, ErrDisconnected) {
 		return nil // what the server held ended with the connection
 	}
@@ -110,6 +138,7 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 func (c *Client) Subscriptions(channel string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	channel = joinChannel(splitChannel(channel))
 	var assets []string
 	for key := range c.wanted {
 		if key.channel == channel && key.asset != "" {
@@ -177,7 +206,7 @@ func (c *Client) answered(id string, a answer) *request {
 		c.granted(r, a)
 	case r.Action == wire.ActionUnsubscribe && a.err == nil:
 		for _, asset := range r.assets {
-			c.seqs.forget(assetKey{r.Channel, asset})
+			c.seqs.forget(assetKey{r.key(), asset})
 		}
 	}
 	r.done <- a
@@ -194,7 +223,7 @@ func (c *Client) refused(id string, e AssetError) *request {
 	}
 	r.refusals = append(r.refusals, e)
 	if len(r.refusals) >= len(r.assets) {
-		return c.answered(id, answer{ack: &Subscribed{Channel: r.Channel, Errors: r.refusals}})
+		return c.answered(id, answer{ack: &Subscribed{Channel: r.Channel, Interval: r.Interval, Errors: r.refusals}})
 	}
 	return r
 }
@@ -213,7 +242,7 @@ func (c *Client) granted(r *request, a answer) {
 		assets = []string{""}
 	}
 	for _, asset := range assets {
-		key := assetKey{r.Channel, asset}
+		key := assetKey{r.key(), asset}
 		switch {
 		case refused[asset]:
 			delete(c.wanted, key)

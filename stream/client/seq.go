@@ -2,8 +2,9 @@ package client
 
 import "slices"
 
-// tracker finds the jumps in the numbering of each (channel, asset). It holds
-// no lock: the Client's mu guards it.
+// tracker finds the jumps in the numbering of each (channel, asset). Candles are
+// not among them: their states may be skipped, and the server counts on only
+// while somebody listens. It holds no lock: the Client's mu guards it.
 type tracker struct {
 	epoch   string // of the server's run, as its last acknowledgement said
 	session int    // number of the present connection
@@ -80,7 +81,7 @@ func (t *tracker) see(key assetKey, seq uint64) (Gap, bool) {
 		// The epoch, which is to come, tells whether these numbers continue the
 		// old ones. They may well be lower, if the server has restarted.
 		t.last[key] = position{seq, t.session}
-		t.outages = append(t.outages, Gap{key.channel, key.asset, before.seq + 1, seq - 1, GapOutage})
+		t.outages = append(t.outages, Gap{Channel: key.channel, AssetID: key.asset, FromSeq: before.seq + 1, ToSeq: seq - 1, Reason: GapOutage})
 		return Gap{}, false
 	}
 	t.last[key] = position{max(seq, before.seq), t.session}
@@ -91,7 +92,7 @@ func (t *tracker) see(key assetKey, seq uint64) (Gap, bool) {
 	if resumed {
 		reason = GapOutage
 	}
-	return Gap{key.channel, key.asset, before.seq + 1, seq - 1, reason}, true
+	return Gap{Channel: key.channel, AssetID: key.asset, FromSeq: before.seq + 1, ToSeq: seq - 1, Reason: reason}, true
 }
 
 // skips tells whether jumps of this sequence were asked for.
@@ -100,7 +101,7 @@ func (t *tracker) skips(key assetKey) bool { return t.skip && key.channel == Cha
 // announced takes a gap that the server itself told of, which accounts for the
 // numbers up to its end.
 func (t *tracker) announced(g *Gap) {
-	key := assetKey{g.Channel, g.AssetID}
+	key := assetKey{joinChannel(g.Channel, g.Interval), g.AssetID}
 	if p, seen := t.last[key]; seen && g.ToSeq > p.seq {
 		t.last[key] = position{g.ToSeq, t.session}
 	}

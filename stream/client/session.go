@@ -250,13 +250,13 @@ func (c *Client) dropUnwanted(s *session, cmd command) {
 	var stale []string
 	c.mu.Lock()
 	for _, a := range assets {
-		if _, ok := c.wanted[assetKey{cmd.Channel, a}]; !ok {
+		if _, ok := c.wanted[assetKey{cmd.key(), a}]; !ok {
 			stale = append(stale, a)
 		}
 	}
 	c.mu.Unlock()
 	if len(stale) > 0 {
-		s.send(newCommand(wire.ActionUnsubscribe, cmd.Channel, stale))
+		s.send(newCommand(wire.ActionUnsubscribe, cmd.key(), stale))
 	}
 }
 
