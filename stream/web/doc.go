@@ -11,8 +11,10 @@
 // under a Content-Security-Policy that allows no inline script and no inline
 // style.
 //
-// What the page sees, stated so that nobody takes it for more: prices are asked
-// for with window_ms=200, so its candles miss what happened within 200 ms; its
-// candles begin with the trades that the server still has; "session" counts
-// from when the page first saw a token.
+// What the page sees, stated so that nobody takes it for more: the chart shows
+// the server's candles, the last 1,000 of an interval and what becomes of them;
+// prices are asked for with window_ms=200, so the small trends in the list miss
+// what happened within 200 ms, and begin with the trades that the server still
+// has; "session" counts from when the page first saw a token, "24 h" from when
+// the server did, where that is less long ago (its tooltip says since when).
 package web

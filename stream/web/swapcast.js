@@ -67,9 +67,34 @@
  */
 
 /**
+ * The present state of a candle: the newest replaces the one before. An interval
+ * without a trade has none. Intermediate states may be skipped, a final one is
+ * not, unless a gap says so; after a reconnect GET /v1/candles/{mint} has what
+ * was missed.
+ *
+ * @typedef {object} Candle
+ * @property {'candle'} type
+ * @property {string} assetId
+ * @property {string} interval
+ * @property {number} t Unix seconds when the interval begins
+ * @property {number} o US dollars per whole token, as are the next three
+ * @property {number} h
+ * @property {number} l
+ * @property {number} c
+ * @property {number} volumeUsd
+ * @property {number} trades
+ * @property {boolean} final the interval is over: it changes no more
+ * @property {number} seq
+ * @property {number} ts
+ * @property {'simulated'|'replay'} [feed]
+ * @property {true} [snapshot] the newest one when the subscription began
+ */
+
+/**
  * @typedef {object} Gap
  * @property {'gap'} type
  * @property {string} channel
+ * @property {string} [interval] of candles
  * @property {string} assetId
  * @property {number} fromSeq first missing number
  * @property {number} toSeq last missing number; 0 where the end is not known
@@ -239,13 +264,15 @@ export class Swapcast {
    * Subscribes and waits for the acknowledgement, over reconnects if need be.
    * The subscription is renewed on every later connection.
    *
-   * @param {string} channel `prices`, `trades`, `balances` (of wallets), `status` (no assets)
+   * @param {string} channel `prices`, `trades`, `candles`, `balances` (of wallets), `status` (no assets)
    * @param {string|string[]} [assets]
+   * @param {{interval?: string}} [options] interval of candles: `1s`, `5s`, `15s`, `1m` (default),
+   *   `5m`, `15m`, `1h`, `4h` or `1d`; each is a subscription of its own
    * @returns {Promise<Ack>} with the assets that were refused, if any, in `errors`
    * @throws {SwapcastError} where the request was refused as a whole
    */
-  subscribe(channel, assets = []) {
-    return this.#request('subscribe', channel, [assets].flat());
+  subscribe(channel, assets = [], options = {}) {
+    return this.#request('subscribe', channelKey(channel, options), [assets].flat());
   }
 
   /**
@@ -253,13 +280,15 @@ export class Swapcast {
    *
    * @param {string} channel
    * @param {string|string[]} [assets]
+   * @param {{interval?: string}} [options] interval of candles, default `1m`
    * @returns {Promise<void>}
    */
-  async unsubscribe(channel, assets = []) {
+  async unsubscribe(channel, assets = [], options = {}) {
     const list = [assets].flat();
-    const wanted = this.#wanted.get(channel);
+    const key = channelKey(channel, options);
+    const wanted = this.#wanted.get(key);
     for (const asset of list.length ? list : ['']) wanted?.delete(asset);
-    if (this.#state === 'open') await this.#request('unsubscribe', channel, list);
+    if (this.#state === 'open') await this.#request('unsubscribe', key, list);
   }
 
   /**
@@ -273,10 +302,11 @@ export class Swapcast {
 
   /**
    * @param {string} channel
+   * @param {{interval?: string}} [options] interval of candles, default `1m`
    * @returns {string[]} the assets that the server has granted
    */
-  subscriptions(channel) {
-    return [...(this.#wanted.get(channel) ?? [])].filter(Boolean);
+  subscriptions(channel, options = {}) {
+    return [...(this.#wanted.get(channelKey(channel, options)) ?? [])].filter(Boolean);
   }
 
   // Requests.
@@ -285,7 +315,7 @@ export class Swapcast {
     if (this.#state === 'closed') return Promise.reject(new SwapcastError('closed'));
     if (this.#state !== 'open' && action !== 'subscribe') return Promise.reject(new SwapcastError('disconnected'));
     const id = String(++this.#nextId);
-    const command = { action, channel, id };
+    const command = { action, ...channelFields(channel), id };
     if (assets.length) command[channel === 'balances' ? 'wallets' : 'assets'] = assets;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { id, action, channel, assets, renewal, command, refusals: [], resolve, reject });
@@ -453,7 +483,7 @@ export class Swapcast {
           const wanted = this.#wanted.get(channel);
           const stale = assets.filter((asset) => !wanted?.has(asset)); // unsubscribed meanwhile
           if (stale.length && this.#socket === socket) {
-            this.#send({ action: 'unsubscribe', channel, [channel === 'balances' ? 'wallets' : 'assets']: stale });
+            this.#send({ action: 'unsubscribe', ...channelFields(channel), [channel === 'balances' ? 'wallets' : 'assets']: stale });
           }
         } catch (error) {
           if (this.#socket !== socket || this.#state !== 'open') return;
@@ -654,6 +684,17 @@ class Sequences {
   forget(channel, assets) {
     for (const asset of assets) this.#last.delete(`${channel} ${asset}`);
   }
+}
+
+/** A channel as subscriptions are kept by it: candles by their interval. */
+function channelKey(channel, { interval = '1m' }) {
+  return channel === 'candles' ? `candles:${interval}` : channel;
+}
+
+/** What a request says of a channel that channelKey named. */
+function channelFields(key) {
+  if (!key?.startsWith('candles:')) return { channel: key };
+  return { channel: 'candles', interval: key.slice('candles:'.length) };
 }
 
 function sleep(ms) {

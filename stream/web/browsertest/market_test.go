@@ -11,6 +11,7 @@ import (
 	"github.com/gagliardetto/solana-go"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/api"
 )
 
 // coin is one token of the market below. The prices are starting points of a
@@ -65,6 +66,7 @@ type market struct {
 type publisher interface {
 	PublishPrice(p *swapcast.Price)
 	PublishTrade(t *swapcast.Trade)
+	PublishCandles(mint solana.PublicKey)
 }
 
 func newMarket(t *testing.T, p publisher) *market {
@@ -135,6 +137,7 @@ func (m *market) trade(i int, now time.Time) {
 	price, trade := m.step(i, now)
 	m.publish.PublishPrice(&price)
 	m.publish.PublishTrade(&trade)
+	m.publish.PublishCandles(trade.Mint)
 }
 
 // set moves a token to a price, as a test wants it.
@@ -248,4 +251,47 @@ func (m *market) Token(mint solana.PublicKey) (swapcast.Token, bool) {
 		}
 	}
 	return swapcast.Token{}, false
+}
+
+// Candles answers the API, from the trades that are kept. Without holes, as the
+// API promises.
+func (m *market) Candles(mint solana.PublicKey, interval swapcast.Interval, limit int) []swapcast.Candle {
+	trades := m.Trades(mint, math.MaxInt)
+	length := interval.Seconds()
+	var candles []swapcast.Candle
+	for i := len(trades) - 1; i >= 0; i-- {
+		t := &trades[i]
+		start := t.BlockTime - t.BlockTime%length
+		for n := len(candles); n > 0 && candles[n-1].Start+length < start; n = len(candles) {
+			c := candles[n-1].Close
+			candles = append(candles, swapcast.Candle{Mint: mint, Interval: interval, Start: candles[n-1].Start + length, Open: c, High: c, Low: c, Close: c, Final: true})
+		}
+		if n := len(candles); n == 0 || candles[n-1].Start < start {
+			candles = append(candles, swapcast.Candle{Mint: mint, Interval: interval, Start: start, Open: t.USD, High: t.USD, Low: t.USD})
+		}
+		c := &candles[len(candles)-1]
+		c.High, c.Low, c.Close = max(c.High, t.USD), min(c.Low, t.USD), t.USD
+		c.VolumeUSD += t.AmountUSD
+		c.Trades++
+	}
+	now := time.Now().Unix()
+	for i := range candles {
+		candles[i].Final = candles[i].Start+length <= now
+	}
+	return candles[max(0, len(candles)-limit):]
+}
+
+// Candle answers the WebSocket server.
+func (m *market) Candle(mint solana.PublicKey, interval swapcast.Interval) (swapcast.Candle, bool) {
+	candles := m.Candles(mint, interval, 1)
+	if len(candles) == 0 {
+		return swapcast.Candle{}, false
+	}
+	return candles[0], true
+}
+
+// Day answers the API: a day whose figures the page's tests know.
+func (m *market) Day(mint solana.PublicKey) (api.Day, bool) {
+	_, ok := m.Price(mint)
+	return api.Day{VolumeUSD: 1_234_567, ChangePct: -3.25, Since: time.Now().Add(-24 * time.Hour).Unix()}, ok
 }

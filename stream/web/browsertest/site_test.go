@@ -58,6 +58,7 @@ func (s *site) start(quiet ...string) {
 	apis := api.New(api.Options{
 		Market: s.market,
 		Pools:  func(solana.PublicKey) []api.Pool { return nil },
+		Day:    s.market.Day,
 		Status: func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
 		Feed:   func() swapcast.Feed { return s.feed },
 	})
@@ -95,7 +96,10 @@ func (s *site) restart() {
 	server, err := stream.New(stream.Options{
 		Feed:     s.feed,
 		KeysFile: s.keys,
-		Timing:   stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
+		Candle: func(mint solana.PublicKey, interval swapcast.Interval) (swapcast.Candle, bool) {
+			return s.market.Candle(mint, interval)
+		},
+		Timing: stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -128,3 +132,15 @@ func (s *site) PublishPrice(p *swapcast.Price) { s.hub.Load().PublishPrice(p) }
 
 // PublishTrade hands a trade to the present WebSocket server.
 func (s *site) PublishTrade(t *swapcast.Trade) { s.hub.Load().PublishTrade(t) }
+
+// PublishCandles hands what became of a token's candles to the present WebSocket
+// server, as far as somebody listens.
+func (s *site) PublishCandles(mint solana.PublicKey) {
+	server := s.hub.Load()
+	server.CloseCandles(time.Now().Unix())
+	for interval := range server.CandlesWanted(mint).All() {
+		if c, ok := s.market.Candle(mint, interval); ok {
+			server.PublishCandle(&c)
+		}
+	}
+}

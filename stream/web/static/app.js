@@ -2,6 +2,7 @@
 
 import { Swapcast } from '../swapcast.js';
 
+import { Candles } from './candles.js';
 import { Chart } from './chart.js';
 import * as format from './format.js';
 import { History, settled } from './history.js';
@@ -13,6 +14,10 @@ import { Watchlist, flash, matches } from './watchlist.js';
 const WINDOW_MS = 200;
 const STATUS_EVERY_MS = 10_000;
 const SEED_TRADES = 500;
+const SEED_CANDLES = 1000;
+const DAY_EVERY_MS = 15_000;
+/** Lengths of a candle, by seconds. */
+const INTERVALS = new Map([[1, '1s'], [5, '5s'], [15, '15s'], [60, '1m'], [300, '5m'], [900, '15m'], [3600, '1h']]);
 const MOST_TOKENS = 200;
 /** Mints of one question for names: the API takes as many. */
 const MOST_ASKED = 100;
@@ -43,6 +48,10 @@ const tokens = new Map();
 let list = [];
 let selected = '';
 let shownPrice = null;
+/** Seconds of the candles on the chart. */
+let seconds = 0;
+/** @type {{mint: string, interval: string, candles: Candles} | null} the candles that the server is asked for */
+let charted = null;
 
 const vitals = new Vitals();
 const chart = new Chart($('chart'), $('ohlc'), $('chart-empty'));
@@ -65,17 +74,26 @@ const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS
 feed.on('message', (m) => vitals.message(m));
 feed.on('price', priced);
 feed.on('trade', traded);
+feed.on('candle', (c) => {
+  if (c.assetId !== charted?.mint || c.interval !== charted.interval) return;
+  charted.candles.update(c);
+  chart.update();
+});
 let opened = false;
 feed.on('state', (state) => {
   vitals.state(state);
   if (state !== 'open') return;
-  if (opened) refreshStatus(); // it may be another server, with another feed
+  if (opened) {
+    refreshStatus(); // it may be another server, with another feed
+    loadCandles(charted);
+  }
   opened = true;
 });
 feed.on('close', ({ code, reason, retryInMs }) => {
   vitals.state(feed.state, { retryInMs, code, reason });
 });
 feed.on('gap', ({ channel, assetId }) => {
+  if (channel === 'candles' && assetId === charted?.mint) loadCandles(charted);
   if (channel === 'trades' && assetId === selected) seed(selected); // fetch what the tape has missed
 });
 addEventListener('online', () => feed.reconnectNow());
@@ -113,6 +131,7 @@ function priced(message) {
     facts(t);
   }
   if (first) learn([t.mint]);
+  if (t.mint === selected && !t.day && message.price !== null) refreshDay();
 }
 
 function traded(trade) {
@@ -167,6 +186,64 @@ async function seed(mint) {
   tape.seed(trades);
   for (const trade of trades) chart.trade(trade);
   chart.learned();
+}
+
+/** Has the chart show the server's candles of the selected token and interval. */
+function watchCandles() {
+  const before = charted;
+  const interval = INTERVALS.get(seconds);
+  if (!selected || !interval) return;
+  if (before?.mint === selected && before.interval === interval) {
+    chart.from(before.candles);
+    return;
+  }
+  const mint = selected;
+  charted = { mint, interval, candles: new Candles(seconds) };
+  chart.from(charted.candles);
+  if (before) feed.unsubscribe('candles', before.mint, { interval: before.interval }).catch(() => {});
+  feed.subscribe('candles', mint, { interval }).catch(() => {}); // the trades of the same mint say what is wrong
+  loadCandles(charted);
+}
+
+/** Fetches the candles so far. */
+async function loadCandles(of) {
+  if (!of) return;
+  let past;
+  try {
+    past = (await get(`v1/candles/${of.mint}?interval=${of.interval}&limit=${SEED_CANDLES}`)).candles;
+  } catch {
+    return; // the chart goes on with the prices received here
+  }
+  if (of !== charted) return;
+  const first = !of.candles.known;
+  of.candles.load(past);
+  if (first) chart.learned();
+  else chart.update();
+}
+
+/** What the selected token did within a day, as far as the server knows. */
+async function refreshDay() {
+  const t = tokens.get(selected);
+  if (!t || t.asking || document.hidden || t.price?.price == null) return; // a mint that never traded is unknown there
+  t.asking = true;
+  try {
+    t.day = await get(`v1/tokens/${t.mint}`);
+  } catch {
+    t.day ??= {}; // asked again in a while
+  } finally {
+    t.asking = false;
+  }
+  if (t.mint === selected) showDay(t.day);
+}
+
+function showDay(day) {
+  const pct = day?.change24hPct;
+  const { text, direction } = pct == null ? { text: '–', direction: 0 } : format.change(100, 100 + pct);
+  $('fact-day').textContent = text || '–';
+  $('fact-day').dataset.direction = direction;
+  $('fact-volume').textContent = day?.volume24hUsd > 0 ? format.usd(day.volume24hUsd) : '–';
+  const since = day?.since24h ? `since ${new Date(day.since24h * 1000).toLocaleString()}` : 'as far as the server knows';
+  for (const id of ['fact-day', 'fact-volume']) $(id).parentElement.title = `Within 24 hours, ${since}`;
 }
 
 async function refreshStatus() {
@@ -270,6 +347,9 @@ function select(mint) {
   watchlist.select(mint);
   tape.clear();
   chart.show(t);
+  watchCandles();
+  showDay(t.day);
+  refreshDay();
   renamed(t);
   facts(t);
   learn([mint]);
@@ -408,11 +488,13 @@ function nextTheme() {
   theme(order[(order.indexOf(document.documentElement.dataset.theme ?? '') + 1) % order.length]);
 }
 
-function interval(seconds) {
-  const input = document.querySelector(`#intervals input[value="${seconds}"]`) ?? document.querySelector('#intervals input');
+function interval(length) {
+  const input = document.querySelector(`#intervals input[value="${length}"]`) ?? document.querySelector('#intervals input');
   input.checked = true;
-  chart.setInterval(Number(input.value));
-  store.set('interval', Number(input.value));
+  seconds = Number(input.value);
+  chart.setInterval(seconds);
+  watchCandles();
+  store.set('interval', seconds);
 }
 
 $('theme').addEventListener('click', nextTheme);
@@ -439,7 +521,7 @@ addEventListener('keydown', (event) => {
   const key = event.key;
   if (key === '/') $('search-input').focus();
   else if (key === 't') nextTheme();
-  else if ('1234'.includes(key) && key.length === 1) interval([1, 5, 15, 60][key - 1]);
+  else if ('1234567'.includes(key) && key.length === 1) interval([...INTERVALS.keys()][key - 1]);
   else if (key.startsWith('Arrow') && event.target === document.body) watchlist.focus();
   else return;
   event.preventDefault();
@@ -452,6 +534,7 @@ async function start() {
   interval(store.get('interval', 5));
   refreshStatus();
   setInterval(refreshStatus, STATUS_EVERY_MS);
+  setInterval(refreshDay, DAY_EVERY_MS);
   feed.open();
   const saved = store.get('watchlist', null);
   const mints = Array.isArray(saved) && saved.every((m) => typeof m === 'string' && !format.mintProblem(m)) ? saved : null;

@@ -1,4 +1,5 @@
-// The candle chart of the selected token, made from what the page has received.
+// The candle chart of the selected token: the server's candles, and until they
+// are there those that follow from the prices that the page has received.
 
 import { CandlestickSeries, HistogramSeries, TickMarkType, createChart } from './vendor/lightweight-charts.mjs';
 
@@ -18,13 +19,15 @@ export class Chart {
   #volume;
   #interval = 1;
   #token = null;
+  /** @type {import('./candles.js').Candles | null} the server's, of the token and interval shown */
+  #source = null;
   #hovered = null;
   /** Traded US dollars by second, of the selected token's trades that we saw. */
   #dollars = new Map();
   #counted = new Set();
   #frame = 0;
   #colours = { up: '', down: '' };
-  #drawn = { first: 0, count: 0, interval: 0, revisions: 0, token: null, last: null };
+  #drawn = { first: 0, count: 0, interval: 0, revisions: 0, source: null, last: null };
 
   /**
    * @param {HTMLElement} container
@@ -68,6 +71,7 @@ export class Chart {
   /** Shows another token. */
   show(token) {
     this.#token = token;
+    this.#source = null;
     this.#dollars.clear();
     this.#counted.clear();
     this.#hovered = null;
@@ -80,9 +84,20 @@ export class Chart {
   /** @param {number} seconds */
   setInterval(seconds) {
     this.#interval = seconds;
+    this.#source = null;
     this.#chart.timeScale().applyOptions({ secondsVisible: seconds < 60 });
     this.#draw();
     this.#fit();
+  }
+
+  /**
+   * Takes where the candles of the token and interval come from.
+   *
+   * @param {import('./candles.js').Candles} source
+   */
+  from(source) {
+    this.#source = source;
+    this.#draw();
   }
 
   /** Shows the newest candles, at a width at which few of them fill the chart. */
@@ -141,20 +156,21 @@ export class Chart {
 
   #draw() {
     if (!this.#token) return;
-    const { history } = this.#token;
-    const candles = history.candles(this.#interval, Math.floor(Date.now() / 1000), MOST);
+    const seconds = Math.floor(Date.now() / 1000);
+    const source = this.#source?.known ? this.#source : this.#token.history;
+    const candles = source === this.#source ? source.bars(seconds, MOST) : source.candles(this.#interval, seconds, MOST);
     const bars = candles.map(({ t, o, h, l, c }) => ({ time: t, open: o, high: h, low: l, close: c }));
-    const volumes = this.#volumes(bars);
+    const volumes = source === this.#source ? this.#bars(candles.map((c) => [c.t, c.volumeUsd]), bars) : this.#volumes(bars);
     const before = this.#drawn;
     const now = {
       first: bars[0]?.time ?? 0,
       count: bars.length,
       interval: this.#interval,
-      revisions: history.revisions,
-      token: this.#token,
+      revisions: source.revisions,
+      source,
       last: bars.at(-1) ?? null,
     };
-    const grows = ['first', 'interval', 'revisions', 'token'].every((k) => before[k] === now[k]) && now.count >= before.count;
+    const grows = ['first', 'interval', 'revisions', 'source'].every((k) => before[k] === now[k]) && now.count >= before.count;
     if (grows && before.count > 0) {
       for (let i = before.count - 1; i < bars.length; i++) {
         this.#candles.update(bars[i]);
@@ -182,9 +198,15 @@ export class Chart {
       const at = t - (t % this.#interval);
       sums.set(at, (sums.get(at) ?? 0) + dollars);
     }
+    return this.#bars(sums, bars);
+  }
+
+  /** Volume bars of the candles, by time. */
+  #bars(sums, bars) {
+    const byTime = new Map(sums);
     return bars.map(({ time, open, close }) => ({
       time,
-      value: sums.get(time) ?? 0,
+      value: byTime.get(time) ?? 0,
       color: close >= open ? this.#colours.up : this.#colours.down,
     }));
   }

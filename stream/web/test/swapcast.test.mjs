@@ -352,3 +352,43 @@ describe('junk and mistakes', () => {
     assert.deepEqual(log, ['price 1', 'price 2']);
   });
 });
+
+describe('candles', () => {
+  const candle = (interval, seq, extra = {}) => ({ type: 'candle', assetId: SOL, interval, t: 60, o: 1, h: 2, l: 1, c: 2, volumeUsd: 5, trades: 1, final: false, seq, ...extra });
+
+  test('are subscriptions by interval, renewed and ended one by one', async () => {
+    const { feed, log } = start();
+    const got = [];
+    feed.on('candle', (c) => got.push(`${c.interval} ${c.seq}${c.final ? ' final' : ''}`));
+    const socket = FakeSocket.last.accept();
+    feed.subscribe('candles', SOL);
+    feed.subscribe('candles', SOL, { interval: '1s' });
+    assert.deepEqual(socket.sent, [
+      { action: 'subscribe', channel: 'candles', interval: '1m', id: '1', assets: [SOL] },
+      { action: 'subscribe', channel: 'candles', interval: '1s', id: '2', assets: [SOL] },
+    ]);
+    socket.grant().grant();
+    await settle();
+    assert.deepEqual(feed.subscriptions('candles', { interval: '1s' }), [SOL]);
+    assert.deepEqual(feed.subscriptions('candles'), [SOL]);
+    socket.say(candle('1m', 1, { snapshot: true }), candle('1s', 4), candle('1s', 9, { final: true })); // states in between are skipped at will
+    assert.deepEqual(got, ['1m 1', '1s 4', '1s 9 final']);
+    assert.deepEqual(log, []);
+
+    const ended = feed.unsubscribe('candles', SOL, { interval: '1m' });
+    const command = socket.take();
+    assert.deepEqual(command, { action: 'unsubscribe', channel: 'candles', interval: '1m', id: '3', assets: [SOL] });
+    socket.say({ type: 'unsubscribed', id: command.id });
+    await ended;
+    socket.hangUp();
+    mock.timers.tick(1000);
+    const next = FakeSocket.last.accept();
+    assert.deepEqual(next.sent.map(({ channel, interval, assets }) => ({ channel, interval, assets })), [{ channel: 'candles', interval: '1s', assets: [SOL] }]);
+  });
+
+  test('are told to be missing by the server', () => {
+    const { log } = start();
+    FakeSocket.last.accept().say({ type: 'gap', channel: 'candles', interval: '1s', assetId: SOL, fromSeq: 4, toSeq: 8, reason: 'overload' });
+    assert.deepEqual(log, ['gap candles 4-8 overload']);
+  });
+});
