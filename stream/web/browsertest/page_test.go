@@ -187,7 +187,7 @@ func TestNames(t *testing.T) {
 	p.live()
 	const (
 		wif    = "EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm"
-		asked  = `performance.getEntriesByType('resource').filter(e => /v1\/(tokens|prices\?)/.test(e.name)).map(e => e.name.replace(/.*v1/, '').replace(/=.*/, ''))`
+		asked  = `performance.getEntriesByType('resource').filter(e => /v1\/prices\?/.test(e.name)).map(e => e.name.replace(/.*v1/, '').replace(/=.*/, ''))`
 		nameOf = `.querySelector('.row-select').innerText.replace(/\s+/g, ' ').trim()`
 	)
 	if got := eval[int](p, asked+`.length`); got != 0 {
@@ -207,8 +207,13 @@ func TestNames(t *testing.T) {
 	p.do("reload", chromedp.Evaluate[chromedp.Void](`performance.clearResourceTimings()`), chromedp.Reload())
 	p.live()
 	p.until("every name", `document.querySelectorAll('#rows tr').length === 16 && [...document.querySelectorAll('#rows tr')].every(r => !r.innerText.includes('unknown') && !r.innerText.includes('…'))`)
-	if got := eval[string](p, asked+`.join()`); strings.Contains(got, "tokens") || strings.Count(got, "prices") > 2 {
+	if got := eval[string](p, asked+`.join()`); strings.Count(got, "prices") > 2 {
 		t.Errorf("asked for names: %s", got)
+	}
+	// The day of the token that is shown is asked for, and of no other.
+	days := `new Set(performance.getEntriesByType('resource').filter(e => e.name.includes('v1/tokens/')).map(e => e.name)).size`
+	if got := eval[int](p, days); got > 1 {
+		t.Errorf("the day of %d tokens was asked for", got)
 	}
 }
 
