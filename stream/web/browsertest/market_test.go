@@ -49,6 +49,8 @@ func coins() []coin {
 // questions about it. It stands in for the parser and the market package, which
 // this package does not test.
 type market struct {
+	publishing sync.Mutex // held while the server is published to
+
 	// Static.
 	publish publisher
 	mints   map[string]solana.PublicKey // by symbol
@@ -133,7 +135,11 @@ func contains(list []string, s string) bool {
 	return false
 }
 
+// trade steps a token on and publishes it. The server is published to by one
+// goroutine at a time: by the market's own, or by a test that sets a price.
 func (m *market) trade(i int, now time.Time) {
+	m.publishing.Lock()
+	defer m.publishing.Unlock()
 	price, trade := m.step(i, now)
 	m.publish.PublishPrice(&price)
 	m.publish.PublishTrade(&trade)
