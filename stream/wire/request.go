@@ -245,7 +245,9 @@ func (s *scanner) rawString() (raw []byte, plain bool, err error) {
 	return nil, false, s.fail("a string without an end")
 }
 
-// list reads a string, or an array of strings.
+// list reads a string, or an array of strings. An element of another kind is
+// kept as it was sent: it is no address, and is refused as one that is bad
+// rather than with the rest of the list.
 func (s *scanner) list() ([]string, error) {
 	if s.peek() == '"' {
 		v, err := s.text()
@@ -262,7 +264,7 @@ func (s *scanner) list() ([]string, error) {
 	}
 	var list []string
 	for {
-		v, err := s.text()
+		v, err := s.element()
 		if err != nil {
 			return nil, err
 		}
@@ -274,6 +276,17 @@ func (s *scanner) list() ([]string, error) {
 			return nil, s.fail("',' or ']' is expected")
 		}
 	}
+}
+
+func (s *scanner) element() (string, error) {
+	if s.peek() == '"' {
+		return s.text()
+	}
+	start := s.pos
+	if err := s.skip(1); err != nil {
+		return "", err
+	}
+	return string(s.data[start:s.pos]), nil
 }
 
 // id reads a string or an integer, and keeps it as it was written.
