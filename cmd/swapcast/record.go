@@ -75,25 +75,16 @@ func (c *recordCmd) Run(ctx context.Context, env *environ) error {
 
 // subscriber makes the subscriber that the flags describe.
 func (c *recordCmd) subscriber(env *environ) (*geyser.Subscriber, error) {
-	scheme, rest, ok := cutScheme(c.Source)
-	if !ok {
+	o, remote, err := endpointOptions(c.Source, c.GeyserToken, c.GeyserCompression)
+	if err != nil {
+		return nil, err
+	}
+	if !remote {
 		return nil, usagef("--source %q: only grpc://host:port and grpcs://host can be recorded; `swapcast geyser` serves the other sources as one", c.Source)
 	}
-	o := geyser.Options{
-		TLS:        scheme == "grpcs",
-		Token:      c.GeyserToken,
-		Programs:   dexPrograms(),
-		Unfiltered: c.All,
-		StaleAfter: c.StaleAfter,
-		Logger:     env.Log.With("component", "geyser"),
-	}
-	if c.GeyserCompression != "none" {
-		o.Compression = c.GeyserCompression
-	}
-	var err error
-	if o.Name, o.Target, err = grpcTarget(rest, o.TLS); err != nil {
-		return nil, usagef("--source %q: %v", c.Source, err)
-	}
+	o.Unfiltered = c.All
+	o.StaleAfter = c.StaleAfter
+	o.Logger = env.Log.With("component", "geyser")
 	sub, err := geyser.New(o)
 	if err != nil {
 		return nil, usagef("--source %q: %v", c.Source, err)

@@ -36,26 +36,19 @@ func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer,
 	metrics := geyser.NewMetrics(registry)
 	metrics.StageChain = stages.WithLabelValues("chain")
 	metrics.StageGeyser = stages.WithLabelValues("geyser")
-	options := geyser.Options{
-		Token:      c.GeyserToken,
-		Programs:   dexPrograms(),
-		StaleAfter: c.StaleAfter,
-		Logger:     log.With("component", "geyser"),
-		Metrics:    metrics,
-	}
-	if c.GeyserCompression != "none" {
-		options.Compression = c.GeyserCompression
-	}
 	raw := c.Source[0]
 	u := &upstream{describe: raw}
-	var err error
-	if scheme, rest, ok := cutScheme(raw); ok {
-		options.TLS = scheme == "grpcs"
-		if options.Name, options.Target, err = grpcTarget(rest, options.TLS); err != nil {
-			return nil, usagef("--source %q: %v", raw, err)
-		}
-	} else if err = u.openPlayer(raw, log, registry, &options); err != nil {
+	options, remote, err := endpointOptions(raw, c.GeyserToken, c.GeyserCompression)
+	if err != nil {
 		return nil, err
+	}
+	options.StaleAfter = c.StaleAfter
+	options.Logger = log.With("component", "geyser")
+	options.Metrics = metrics
+	if !remote {
+		if err := u.openPlayer(raw, log, registry, &options); err != nil {
+			return nil, err
+		}
 	}
 	if u.subscriber, err = geyser.New(options); err != nil {
 		return nil, usagef("--source %q: %v", raw, err)
@@ -141,13 +134,23 @@ func dexPrograms() []solana.PublicKey {
 	return programs
 }
 
-// cutScheme splits grpc:// and grpcs:// URLs; ok is false for any other text.
-func cutScheme(raw string) (scheme, rest string, ok bool) {
-	u, err := url.Parse(raw)
+// endpointOptions is how the DEX transactions of a grpc:// or grpcs:// source
+// are followed. remote is false for a source of another kind: the options then
+// lack their target, and say nothing of token and compression.
+func endpointOptions(source, token, compression string) (o geyser.Options, remote bool, err error) {
+	o = geyser.Options{Programs: dexPrograms()}
+	u, err := url.Parse(source)
 	if err != nil || u.Scheme != "grpc" && u.Scheme != "grpcs" {
-		return "", "", false
+		return o, false, nil
 	}
-	return u.Scheme, raw[len(u.Scheme)+len("://"):], true
+	o.TLS, o.Token = u.Scheme == "grpcs", token
+	if compression != "none" {
+		o.Compression = compression
+	}
+	if o.Name, o.Target, err = grpcTarget(source[len(u.Scheme)+len("://"):], o.TLS); err != nil {
+		return o, true, usagef("--source %q: %v", source, err)
+	}
+	return o, true, nil
 }
 
 // grpcTarget reads host[:port]. TLS without a port means 443.
