@@ -54,6 +54,20 @@ func block(b testing.TB) []*pb.SubscribeUpdate {
 	}
 }
 
+// encoded gives the messages as they travel, and their size in all.
+func encoded(b *testing.B, us []*pb.SubscribeUpdate) (raw [][]byte, size int) {
+	b.Helper()
+	for _, u := range us {
+		m, err := proto.Marshal(u)
+		if err != nil {
+			b.Fatal(err)
+		}
+		raw = append(raw, m)
+		size += len(m)
+	}
+	return raw, size
+}
+
 // perTransaction reports the figures that matter: the time between two, and
 // the processor time of this process for one. began is cpuTime at the start.
 func perTransaction(b *testing.B, n int, began time.Duration) {
@@ -81,16 +95,7 @@ func BenchmarkDecode(b *testing.B) {
 // BenchmarkUnmarshalDecode is from the message's bytes to our view.
 func BenchmarkUnmarshalDecode(b *testing.B) {
 	us := block(b)
-	var raw [][]byte
-	size := 0
-	for _, u := range us {
-		m, err := proto.Marshal(u)
-		if err != nil {
-			b.Fatal(err)
-		}
-		raw = append(raw, m)
-		size += len(m)
-	}
+	raw, size := encoded(b, us)
 	d := geyser.NewDecoder()
 	var tx swapcast.Transaction
 	b.SetBytes(int64(size))
@@ -113,16 +118,7 @@ func BenchmarkUnmarshalDecode(b *testing.B) {
 // BenchmarkWireDecode is the same without the generated code in between.
 func BenchmarkWireDecode(b *testing.B) {
 	us := block(b)
-	var raw [][]byte
-	size := 0
-	for _, u := range us {
-		m, err := proto.Marshal(u)
-		if err != nil {
-			b.Fatal(err)
-		}
-		raw = append(raw, m)
-		size += len(m)
-	}
+	raw, size := encoded(b, us)
 	d := geyser.NewWireDecoder()
 	var e geyser.Event
 	b.SetBytes(int64(size))

@@ -36,11 +36,7 @@ func program(text string) solana.PublicKey { return solana.MustPublicKeyFromBase
 // the shortest data and the fewest accounts that it may have, and none with a
 // byte or an account less.
 func TestPadVariants(t *testing.T) {
-	for _, v := range []struct {
-		name, program, disc string
-		args, accounts      int
-		pool, a, b, out     int // positions: pool, vaults, the trader's account for b
-	}{
+	for _, v := range []variant{
 		{"launchlab buy_exact_in", launchProgram, "faea0d7bd59c13ec", 24, 15, 4, 8, 7, 5},
 		{"launchlab buy_exact_out", launchProgram, "18d3742869039938", 24, 15, 4, 8, 7, 5},
 		{"launchlab sell_exact_in", launchProgram, "9527de9bd37c981a", 24, 15, 4, 7, 8, 6},
@@ -63,27 +59,7 @@ func TestPadVariants(t *testing.T) {
 		{"stabble weighted swap", weightedProgram, "f8c69e91e17587c8", 9, 12, 6, 3, 4, 2},
 		{"cropper swap", cropperProgram, "f8c69e91e17587c8", 34, 11, 2, 4, 6, 5},
 	} {
-		t.Run(v.name, func(t *testing.T) {
-			read := func(args, accounts int) *parser.Result {
-				b := NewBuilder(v.name, user)
-				p := newPool(b, "pool", assetA, assetB)
-				from, to := b.Account("from", user, assetA, 5_000), b.Account("to", user, assetB, 0)
-				f := filler(v.accounts)
-				f[v.pool], f[v.a], f[v.b], f[v.out] = p.key, p.vaultA, p.vaultB, to
-				b.Begin(program(v.program), Join(Hex(v.disc), make([]byte, args)), f[:accounts]...)
-				b.Transfer(from, p.vaultA, user, 1_000)
-				b.Transfer(p.vaultB, to, p.auth, 500)
-				b.End()
-				return parse(b.Tx())
-			}
-			r := read(v.args, v.accounts)
-			want(t, r, [4]uint64{1_000, 500, 1_000, 500})
-			if r.Swaps[0].Pool != Key("pool") {
-				t.Errorf("pool %s", r.Swaps[0].Pool)
-			}
-			wantReason(t, read(v.args-1, v.accounts), "short_data")
-			wantReason(t, read(v.args, v.accounts-1), "short_accounts")
-		})
+		t.Run(v.name, v.test)
 	}
 }
 

@@ -3,11 +3,40 @@ package parser_test
 import (
 	"testing"
 
-	"github.com/gagliardetto/solana-go"
-
 	"github.com/swapcast/swapcast/parser"
 	. "github.com/swapcast/swapcast/parser/parsertest"
 )
+
+// variant is one form of a swap instruction whose transfers are enough, with
+// the shortest data and the fewest accounts that it may have.
+type variant struct {
+	name, program, disc string
+	args, accounts      int
+	pool, a, b, out     int // positions: pool, vaults, the trader's account for b
+}
+
+// test reads the variant, and does not with a byte or an account less.
+func (v variant) test(t *testing.T) {
+	read := func(args, accounts int) *parser.Result {
+		b := NewBuilder(v.name, user)
+		p := newPool(b, "pool", assetA, assetB)
+		from, to := b.Account("from", user, assetA, 5_000), b.Account("to", user, assetB, 0)
+		f := filler(v.accounts)
+		f[v.pool], f[v.a], f[v.b], f[v.out] = p.key, p.vaultA, p.vaultB, to
+		b.Begin(program(v.program), Join(Hex(v.disc), make([]byte, args)), f[:accounts]...)
+		b.Transfer(from, p.vaultA, user, 1_000)
+		b.Transfer(p.vaultB, to, p.auth, 500)
+		b.End()
+		return parse(b.Tx())
+	}
+	r := read(v.args, v.accounts)
+	want(t, r, [4]uint64{1_000, 500, 1_000, 500})
+	if r.Swaps[0].Pool != Key("pool") {
+		t.Errorf("pool %s", r.Swaps[0].Pool)
+	}
+	wantReason(t, read(v.args-1, v.accounts), "short_data")
+	wantReason(t, read(v.args, v.accounts-1), "short_accounts")
+}
 
 // TestVariants reads every swap instruction of every DEX but the bonding curve,
 // whose events are needed, with the shortest data and the fewest accounts that
@@ -21,11 +50,7 @@ func TestVariants(t *testing.T) {
 		damm  = "cpamdpZCGKUy5JxQXB4dcpGPiikHawvSWAd6mEn1sGG"
 		pswap = "pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA"
 	)
-	for _, v := range []struct {
-		name, program, disc string
-		args, accounts      int
-		pool, a, b, out     int // positions: pool, vaults, the trader's account for b
-	}{
+	for _, v := range []variant{
 		{"cpmm swap_base_input", cpmm, "8fbe5adac41e33de", 16, 13, 3, 6, 7, 5},
 		{"cpmm swap_base_output", cpmm, "37d96256a34ab4ad", 16, 13, 3, 6, 7, 5},
 		{"clmm swap", clmm, "f8c69e91e17587c8", 33, 10, 2, 5, 6, 4},
@@ -42,27 +67,7 @@ func TestVariants(t *testing.T) {
 		{"damm v2 swap2", damm, "414b3f4ceb5b5b88", 17, 14, 1, 4, 5, 3},
 		{"pumpswap sell", pswap, "33e685a4017f83ad", 16, 17, 0, 7, 8, 6},
 	} {
-		t.Run(v.name, func(t *testing.T) {
-			read := func(args, accounts int) *parser.Result {
-				b := NewBuilder(v.name, user)
-				p := newPool(b, "pool", assetA, assetB)
-				from, to := b.Account("from", user, assetA, 5_000), b.Account("to", user, assetB, 0)
-				f := filler(v.accounts)
-				f[v.pool], f[v.a], f[v.b], f[v.out] = p.key, p.vaultA, p.vaultB, to
-				b.Begin(solana.MustPublicKeyFromBase58(v.program), Join(Hex(v.disc), make([]byte, args)), f[:accounts]...)
-				b.Transfer(from, p.vaultA, user, 1_000)
-				b.Transfer(p.vaultB, to, p.auth, 500)
-				b.End()
-				return parse(b.Tx())
-			}
-			r := read(v.args, v.accounts)
-			want(t, r, [4]uint64{1_000, 500, 1_000, 500})
-			if r.Swaps[0].Pool != Key("pool") {
-				t.Errorf("pool %s", r.Swaps[0].Pool)
-			}
-			wantReason(t, read(v.args-1, v.accounts), "short_data")
-			wantReason(t, read(v.args, v.accounts-1), "short_accounts")
-		})
+		t.Run(v.name, v.test)
 	}
 }
 

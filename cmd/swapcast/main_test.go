@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,28 +10,19 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
+
+	"github.com/swapcast/swapcast/parser/parsertest"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// corpusFile returns a file of the corpus of real transactions. Without the
-// corpus the test is skipped, but fails where CI says that it must be there.
+// corpusFile returns a file of the corpus of real transactions, or ends the test
+// as parsertest.CorpusDir says.
 func corpusFile(t *testing.T, name string) string {
 	t.Helper()
-	dir := os.Getenv("SWAPCAST_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the corpus is missing: %v", err)
-		}
-		t.Skipf("no corpus here (set SWAPCAST_CORPUS): %v", err)
-	}
-	return path
+	return filepath.Join(parsertest.CorpusDir(t), name)
 }
 
 // serveForTest starts `swapcast serve` with args on free ports and stops it at

@@ -3,7 +3,6 @@ package replay_test
 import (
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,23 +14,14 @@ import (
 
 	"github.com/swapcast/swapcast/geyser/capture"
 	"github.com/swapcast/swapcast/geyser/replay"
+	"github.com/swapcast/swapcast/parser/parsertest"
 )
 
-// corpus returns the path of a file of real mainnet data.
+// corpus returns the path of a file of real mainnet data, or ends the test as
+// parsertest.CorpusDir says.
 func corpus(t *testing.T, name string) string {
 	t.Helper()
-	dir := os.Getenv("SWAPCAST_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the corpus is missing: %v", err)
-		}
-		t.Skipf("no corpus here (set SWAPCAST_CORPUS): %v", err)
-	}
-	return path
+	return filepath.Join(parsertest.CorpusDir(t), name)
 }
 
 // A capture of a real Yellowstone server comes out of ours as it went in.

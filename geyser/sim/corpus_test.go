@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/swapcast/swapcast/geyser/capture"
 	"github.com/swapcast/swapcast/geyser/sim"
 	"github.com/swapcast/swapcast/parser"
+	"github.com/swapcast/swapcast/parser/parsertest"
 )
 
 // unseen are shapes that the market makes and the corpus does not hold, each
@@ -40,7 +40,7 @@ var unseen = map[string]string{
 // instruction (its discriminator, data length, number of accounts, the calls it
 // makes and the events it emits) with those found in real transactions.
 func TestShapesAreThoseOfRealTransactions(t *testing.T) {
-	dir := corpus(t)
+	dir := parsertest.CorpusDir(t)
 	f, err := capture.Open(filepath.Join(dir, "tx"))
 	if err != nil {
 		t.Fatal(err)
@@ -123,22 +123,6 @@ func TestShapesAreThoseOfRealTransactions(t *testing.T) {
 		}
 	}
 	t.Logf("%d forms of instructions and %d of log events compared", len(made.calls), len(made.logs))
-}
-
-// corpus finds the folder of real transactions.
-func corpus(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SWAPCAST_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "index.tsv")); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no corpus: %v", err)
-		}
-		t.Skipf("no corpus: %v", err)
-	}
-	return dir
 }
 
 type shapes struct {
