@@ -39,9 +39,9 @@ type session struct {
 	blocked atomic.Bool  // waiting for the consumer: silence is our own
 }
 
-// feedHeader is the response header by which a server that is no live chain
+// FeedHeader is the response header by which a server that is no live chain
 // says so: "simulated" or "replay".
-const feedHeader = "x-swapcast-feed"
+const FeedHeader = "x-swapcast-feed"
 
 // feedOf reads what the server says it serves. It is called after the first
 // message, when the headers are there. A value that we do not know is no live
@@ -51,7 +51,7 @@ func feedOf(stream grpc.ClientStream) swapcast.Feed {
 	if err != nil {
 		return swapcast.FeedLive
 	}
-	switch values := header.Get(feedHeader); {
+	switch values := header.Get(FeedHeader); {
 	case len(values) == 0:
 		return swapcast.FeedLive
 	case values[0] == string(swapcast.FeedSimulated):

@@ -568,7 +568,7 @@ func TestSubscriberFeed(t *testing.T) {
 	saying := func(values ...string) script {
 		return func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
 			if len(values) > 0 {
-				if err := s.SetHeader(metadata.Pairs(feedHeader, values[0])); err != nil {
+				if err := s.SetHeader(metadata.Pairs(FeedHeader, values[0])); err != nil {
 					return err
 				}
 			}

@@ -17,11 +17,14 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
 )
 
 // FeedHeader is the response header that says what is played: "simulated" or
 // "replay". A live server sends none.
-const FeedHeader = "x-swapcast-feed"
+const FeedHeader = geyser.FeedHeader
 
 // Server plays a Source to its subscribers. Make it with New, hook it into one
 // or more grpc servers with Register, then call Run once.
@@ -203,9 +206,9 @@ func (s *Server) compress(ctx context.Context) {
 
 func (s *Server) feed() string {
 	if s.opts.Simulated {
-		return "simulated"
+		return string(swapcast.FeedSimulated)
 	}
-	return "replay"
+	return string(swapcast.FeedReplay)
 }
 
 // Stats is the state of a Server at one moment.
