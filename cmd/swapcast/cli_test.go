@@ -150,11 +150,17 @@ func TestSignalDrains(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx) }()
 	disconnected := make(chan client.Disconnected, 16)
+	connected := false // tries before that find the port open and the stream not running yet
 	ws, err := client.Dial(t.Context(), "ws://"+s.public.Addr().String()+"/ws", client.Options{OnEvent: func(e client.Event) {
-		if d, ok := e.(*client.Disconnected); ok {
-			select {
-			case disconnected <- *d:
-			default:
+		switch e := e.(type) {
+		case *client.Connected:
+			connected = true
+		case *client.Disconnected:
+			if connected {
+				select {
+				case disconnected <- *e:
+				default:
+				}
 			}
 		}
 	}})
