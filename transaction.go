@@ -22,6 +22,10 @@ const (
 type Transaction struct {
 	Signature solana.Signature
 	Slot      uint64
+	// Bank tells several versions of one slot apart where the server names them
+	// (bank_id, from Yellowstone 16 on); 0 unknown. It is local to one validator:
+	// two of them give the same block different numbers.
+	Bank      uint64
 	Index     uint64 // position in its block; 0 where the source does not tell (getTransaction)
 	BlockTime int64  // Unix seconds, 0 unknown (Geyser transactions carry none)
 	Version   TxVersion
@@ -117,6 +121,7 @@ func (s SlotStatus) String() string {
 // SlotUpdate reports that a slot entered a stage.
 type SlotUpdate struct {
 	Slot      uint64
+	Bank      uint64 // as Transaction.Bank
 	Parent    uint64 // 0 where the server did not say
 	Status    SlotStatus
 	DeadError string
@@ -126,10 +131,18 @@ type SlotUpdate struct {
 // last transactions of its slot.
 type BlockMeta struct {
 	Slot         uint64
+	Bank         uint64 // as Transaction.Bank
 	ParentSlot   uint64
 	Blockhash    string // base58
 	ParentHash   string
 	BlockTime    int64 // Unix seconds, 0 unknown
 	BlockHeight  uint64
 	Transactions uint64 // executed ones, votes and failed ones included
+}
+
+// TxRef names a transaction in a slot. One that lands again after its slot died,
+// or a durable-nonce transaction, has one signature and several of these.
+type TxRef struct {
+	Slot      uint64
+	Signature solana.Signature
 }
