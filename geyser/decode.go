@@ -70,7 +70,7 @@ func (d *Decoder) Transaction(u *pb.SubscribeUpdateTransaction, tx *swapcast.Tra
 		return ErrBadSignature
 	}
 	copy(tx.Signature[:], sig)
-	tx.Slot = u.GetSlot()
+	tx.Slot, tx.Bank = u.GetSlot(), unknownVarint(u, bankInTransaction)
 	tx.Index = info.GetIndex()
 	tx.Version = messageVersion(msg)
 	tx.Vote = info.GetIsVote()

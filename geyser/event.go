@@ -14,7 +14,20 @@ const (
 	KindTx Kind = iota
 	KindSlot
 	KindBlock
-	// The rest never comes out of a Subscriber.
+	// KindStreamStart says from where on a stream is complete: of Event.From
+	// and every later slot it brings, or has brought, all that its filters ask
+	// for, until its KindStreamEnd. It comes when that is known, so updates of
+	// the stream may precede it: those of From may, those of a later slot not.
+	// The same stream may say it again with a higher From, which then counts,
+	// where its filters were widened.
+	KindStreamStart
+	// KindStreamEnd comes after the last event of a stream that brought any.
+	KindStreamEnd
+	// The next three come from a source other than a stream (backfill).
+	KindFilled  // all of slot Event.From was delivered before this
+	KindSkipped // the chain has no block in slot Event.From
+	KindLost    // slots Event.From to Event.To, both included, cannot be had: Event.Reason
+	// The rest comes out of a WireDecoder only.
 	KindPing  // the server wants to know whether we are there
 	KindPong  // the answer to our own ping
 	KindOther // an update of a kind that nobody asked for
@@ -29,6 +42,12 @@ type Event struct {
 	Block swapcast.BlockMeta    // KindBlock
 
 	Endpoint string // Options.Name of where it came from
+	// Stream numbers the stream that it came on: unique in the process, higher
+	// for one that was opened later; 0 for what came on none.
+	Stream uint64
+	// From and To are slots, set by the kinds that say so.
+	From, To uint64
+	Reason   string // KindStreamEnd, KindLost: a stable code
 	// Feed is the kind of data that the endpoint says it serves: a server that
 	// plays a recording or a made-up market says so in its response header, and
 	// a live chain says nothing.

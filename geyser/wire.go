@@ -170,6 +170,8 @@ func (d *WireDecoder) slotStatus(b []byte) bool {
 				return false
 			}
 			d.deadError = f.body
+		case bankInSlot<<3 | varintTag:
+			d.slot.Bank = f.value
 		}
 	}
 	return !f.bad
@@ -208,6 +210,8 @@ func (w *wireBlock) read(b []byte) bool {
 			w.parent, ok = f.body, utf8.Valid(f.body)
 		case 8<<3 | varintTag:
 			w.Transactions = f.value
+		case bankInBlockMeta<<3 | varintTag:
+			w.Bank = f.value
 		}
 		if !ok {
 			return false

@@ -65,6 +65,9 @@ func sampleUpdates() []*pb.SubscribeUpdate {
 		}}},
 	}
 	for i, u := range us {
+		if i%3 > 0 {
+			SetBank(u, uint64(i)<<33)
+		}
 		if i%2 == 1 {
 			u.Filters = []string{"swapcast", "ü"}
 			u.CreatedAt = &timestamppb.Timestamp{Seconds: 1764, Nanos: int32(i)}

@@ -77,7 +77,7 @@ func (d *decoders) compare(b []byte) error {
 	case *pb.SubscribeUpdate_Slot:
 		kind = geyser.KindSlot
 		want := swapcast.SlotUpdate{
-			Slot: v.Slot.GetSlot(), Parent: v.Slot.GetParent(),
+			Slot: v.Slot.GetSlot(), Bank: geyser.Bank(&u), Parent: v.Slot.GetParent(),
 			Status: swapcast.SlotStatus(v.Slot.GetStatus()), DeadError: v.Slot.GetDeadError(),
 		}
 		if e.Slot != want {
@@ -87,7 +87,7 @@ func (d *decoders) compare(b []byte) error {
 		kind = geyser.KindBlock
 		m := v.BlockMeta
 		want := swapcast.BlockMeta{
-			Slot: m.GetSlot(), ParentSlot: m.GetParentSlot(), Blockhash: m.GetBlockhash(), ParentHash: m.GetParentBlockhash(),
+			Slot: m.GetSlot(), Bank: geyser.Bank(&u), ParentSlot: m.GetParentSlot(), Blockhash: m.GetBlockhash(), ParentHash: m.GetParentBlockhash(),
 			BlockTime: m.GetBlockTime().GetTimestamp(), BlockHeight: m.GetBlockHeight().GetBlockHeight(),
 			Transactions: m.GetExecutedTransactionCount(),
 		}

@@ -16,6 +16,7 @@ import (
 // slices alias the message.
 type wireTransaction struct {
 	slot      uint64
+	bank      uint64
 	signature []byte
 	vote      bool
 	index     uint64
@@ -93,6 +94,8 @@ func (w *wireTransaction) update(b []byte) bool {
 			}
 		case 2<<3 | varintTag:
 			w.slot = f.value
+		case bankInTransaction<<3 | varintTag:
+			w.bank = f.value
 		}
 	}
 	return !f.bad
@@ -331,7 +334,7 @@ func (d *WireDecoder) transaction(e *Event) error {
 		return ErrBadSignature
 	}
 	copy(tx.Signature[:], sig)
-	tx.Slot = w.slot
+	tx.Slot, tx.Bank = w.slot, w.bank
 	tx.Index = w.index
 	tx.Version = w.version()
 	tx.Vote = w.vote
