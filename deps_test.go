@@ -31,6 +31,7 @@ var ownImports = []struct {
 	{"geyser/capture", []string{".", "geyser"}},
 	{"geyser/replay", []string{".", "geyser", "geyser/capture"}},
 	{"geyser/sim", []string{".", "geyser"}},
+	{"geyser/backfill", []string{".", "geyser", "geyser/capture", "rpcpool"}},
 	{"parser", []string{"."}},
 	{"parser/parsertest", []string{".", "parser", "geyser", "geyser/capture"}},
 	{"parser/secondopinion", nil}, // tests only
@@ -41,6 +42,9 @@ var ownImports = []struct {
 	{"stream/web", nil},
 	{"stream/web/browsertest", nil}, // tests only
 	{"api", []string{".", "stream/wire"}},
+	{"rpcpool", []string{"."}}, // Solana RPC endpoints, asked in turn
+	{"tokens", []string{".", "rpcpool"}},
+	{"rpctest", []string{".", "geyser", "geyser/capture"}}, // an RPC server, for tests and drills
 
 	// The wiring, and the programs that measure from outside.
 	{"cmd/swapcast", []string{"..."}},
@@ -56,6 +60,7 @@ var onlyFor = []struct {
 	{"geyser/replay", []string{"cmd/swapcast"}},
 	{"geyser/sim", []string{"cmd/swapcast"}},
 	{"parser/parsertest", nil},
+	{"rpctest", []string{"cmd/swapcast"}},
 }
 
 // homes says where a third-party module may be imported by code that is not a
@@ -69,8 +74,9 @@ var homes = []struct {
 	{"github.com/gagliardetto/solana-go", []string{"..."}}, // keys and signatures
 	{"github.com/coder/websocket", []string{"stream", "stream/client", "loadtest/..."}},
 	{"google.golang.org/grpc", []string{"geyser/...", "cmd/swapcast"}},
-	{"google.golang.org/protobuf", []string{"geyser/..."}},
-	{"github.com/rpcpool/yellowstone-grpc/examples/golang", []string{"geyser/...", "cmd/swapcast"}},
+	{"google.golang.org/protobuf", []string{"geyser/...", "rpctest"}},
+	// rpctest is fed with the updates that the played sources consist of.
+	{"github.com/rpcpool/yellowstone-grpc/examples/golang", []string{"geyser/...", "cmd/swapcast", "rpctest"}},
 	{"github.com/klauspost/compress", []string{"geyser/...", "stream"}},
 	{"github.com/mostynb/zstdpool-freelist", []string{"geyser/..."}},
 	// The wiring hands the registry to each package's metrics.go.

@@ -104,4 +104,9 @@ type Token struct {
 	Name     string
 	Decimals uint8
 	Known    bool // Decimals is known
+	// Supply is what exists, in raw units, valid where SupplyKnown: as old as the
+	// last look at the mint account.
+	Supply      uint64
+	SupplyKnown bool
+	Program     solana.PublicKey // token program that owns the mint; zero unknown
 }
