@@ -52,6 +52,9 @@ type Swap struct {
 	SpotKnown bool
 	Spot      float64
 
+	// Curve is set where the pool is a bonding curve.
+	Curve Curve `json:",omitzero"`
+
 	// Interim says that a later swap of the same transaction goes through the
 	// same pool: nobody else could trade at the price that this one left.
 	Interim bool `json:",omitempty"`

@@ -1,5 +1,7 @@
 package parser
 
+import "github.com/swapcast/swapcast"
+
 // Boop, bonding curves against SOL. The curve account is the pool; its lamports
 // lie in an account of their own, its tokens in another.
 //
@@ -19,7 +21,8 @@ package parser
 // the transfers do not: they are not read. What moved is the truth. AmountIn and
 // AmountOut are what the curve's lamports gained and lost, the fee is what the
 // fees vault gained. Virtual reserves and price are not stated; the reserves'
-// lamports include the account's rent.
+// lamports include the account's rent. Progress is unknown: what is to be raised
+// stands in the curve's account alone.
 func boop() dex {
 	return dex{
 		name:    "boop",
@@ -75,6 +78,7 @@ func decodeBoop(c *call) (bool, reason) {
 	}
 	setFee(s, float64(fee), max(n.curve, n.user))
 	s.Trader = c.buyer(c.account(6))
+	s.Curve.Stage = swapcast.CurveTrading
 	if !buy {
 		c.seller(n.vault, s)
 	}

@@ -23,7 +23,7 @@ import "github.com/swapcast/swapcast"
 // quote out u64 (the curve's side: a sale's fee is part of it and stays in the
 // vault). What moved is the truth; the event, where it is there and agrees, gives
 // the pool's reserves right after the trade, price and fee. Reserves are unknown
-// without it.
+// without it. These pools are where the coins stay: there is no curve that migrates.
 func heaven() dex {
 	return dex{
 		name:    "heaven",

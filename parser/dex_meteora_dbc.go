@@ -25,9 +25,11 @@ import "github.com/swapcast/swapcast"
 // What moved is the truth; the event must agree (event_mismatch) and gives fee
 // and spot price. A referral fee leaves a vault in the same instruction, as in
 // DAMM v2. The quote vault also holds fees that are yet to be claimed; the quote
-// reserve is the event's, which is what the curve has raised (against the
-// threshold: its progress). Virtual reserves are not stated: the curve's ranges
-// are not in the transaction.
+// reserve is the event's, which is what the curve has raised. Virtual reserves
+// are not stated: the curve's ranges are not in the transaction.
+//
+// Progress is quote reserve / migration threshold, both EvtSwap2's; the curve is
+// complete when the threshold is raised. EvtSwap has neither: unknown.
 func meteoraDBC() dex {
 	return dex{
 		name:    "meteora-dbc",
@@ -68,6 +70,7 @@ func decodeDBC(c *call) (bool, reason) {
 	if why != "" {
 		return true, why
 	}
+	s.Curve.Stage = swapcast.CurveTrading
 	if e := c.event(dbcEvent2); len(e) >= dbcEvent2Size {
 		return true, dbcTraded(s, e)
 	}
@@ -88,6 +91,7 @@ func dbcTraded(s *swapcast.Swap, e []byte) reason {
 	if [32]byte(e[:32]) != s.Pool || !dammAgrees(s, in, out, referral) {
 		return eventMismatch
 	}
+	s.Curve = swapcast.CurveAt(float64(u64(e, 155)), float64(u64(e, 163)))
 	sell := e[64] == 0
 	spotOfSqrt(s, u64(e, 115), u64(e, 123), sell)
 	if fee := float64(u64(e, 131)) + float64(u64(e, 139)) + float64(referral); onInput {

@@ -1,6 +1,10 @@
 package parser
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/swapcast/swapcast"
+)
 
 // Moonshot (Moonit), bonding curves against SOL. The curve account is the pool
 // and holds the lamports itself.
@@ -27,6 +31,9 @@ import "slices"
 // seller's side; where it is not they are unknown and the seller's side is shown
 // as the curve's. Virtual reserves and price are not stated; the reserve of
 // lamports includes the account's rent.
+//
+// Progress is unknown: the allocation says how much is sold, but how much is for
+// sale stands in the curve's account alone.
 func moonshot() dex {
 	return dex{
 		name:    "moonshot",
@@ -91,6 +98,7 @@ func (c *call) moonBought(n native) reason {
 		return why
 	}
 	s.Trader = c.buyer(c.account(0))
+	s.Curve.Stage = swapcast.CurveTrading
 	setFee(s, float64(fees), n.user)
 	return ""
 }
@@ -114,6 +122,7 @@ func (c *call) moonSold(n native) reason {
 		return why
 	}
 	s.Trader = c.buyer(c.account(0))
+	s.Curve.Stage = swapcast.CurveTrading
 	c.seller(n.vault, s)
 	if known {
 		setFee(s, float64(n.curve-n.user), n.curve)

@@ -36,6 +36,12 @@ import (
 // are fixed and linear curves too and the event does not say which one it is:
 // virtual reserves and price are set where the trade was made at the rate that
 // the constant product gives.
+//
+// Progress is the part of the base to sell that is sold: real base after / total
+// base to sell, both the event's. The quote to be raised is not in it; on any of
+// the curves it is raised when the base is sold. The curve is complete when the
+// pool status after the trade is no longer 0 (funding): 1 waits for the
+// migration, 2 trades elsewhere.
 func raydiumLaunchLab() dex {
 	return dex{
 		name:    "raydium-launchlab",
@@ -55,6 +61,8 @@ const (
 	launchAccounts  = 15
 	launchEventSize = 32 + 7*8 + 2*8 + 3*8 + 2
 	launchEventLong = launchEventSize + 8 + 1
+
+	launchFunding = 0 // of the pool status
 )
 
 func decodeLaunchLab(c *call) (bool, reason) {
@@ -75,6 +83,7 @@ func decodeLaunchLab(c *call) (bool, reason) {
 	if why != "" {
 		return true, why
 	}
+	s.Curve.Stage = swapcast.CurveTrading
 	if e := c.event(launchEvent); len(e) >= launchEventSize {
 		return true, launchTraded(s, e, dest == 5)
 	}
@@ -103,6 +112,7 @@ func launchTraded(s *swapcast.Swap, e []byte, buy bool) reason {
 	} else {
 		setFee(s, float64(fees), curveQuote)
 	}
+	s.Curve = launchCurve(e)
 	if left := u64(e, 32) - baseAfter; baseAfter <= u64(e, 32) {
 		s.ReservesKnown = true
 		s.ReserveIn, s.ReserveOut = side(buy, quoteAfter, left)
@@ -123,6 +133,18 @@ func launchTraded(s *swapcast.Swap, e []byte, buy bool) reason {
 	s.VirtualIn, s.VirtualOut = side(buy, virtualQuote, virtualBase)
 	setSpot(s, float64(s.VirtualOut)/float64(s.VirtualIn))
 	return ""
+}
+
+// launchCurve is how far the curve has come.
+func launchCurve(e []byte) swapcast.Curve {
+	status := e[launchEventSize-1]
+	if len(e) >= launchEventLong {
+		status = e[launchEventLong-2]
+	}
+	if status != launchFunding {
+		return swapcast.CurveAt(1, 1)
+	}
+	return swapcast.CurveAt(float64(u64(e, 72)), float64(u64(e, 32)))
 }
 
 // launchAgrees compares an event's amounts with what moved: the trader's, or the

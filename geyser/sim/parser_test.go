@@ -70,6 +70,9 @@ func TestParserAgreesWithTheGroundTruth(t *testing.T) {
 			t.Errorf("no swap of %s was compared", d.Name)
 		}
 	}
+	if c.curves[swapcast.CurveComplete] == 0 {
+		t.Error("no curve was completed")
+	}
 	t.Logf("swaps compared: %v; balance changes: %d", c.dex, c.changes)
 	for k, v := range c.diff {
 		t.Errorf("%s: %d times", k, v)
@@ -85,6 +88,7 @@ var simulated = map[string]bool{
 type counter struct {
 	t       *testing.T
 	dex     map[string]int
+	curves  [3]int // by stage
 	diff    map[string]int
 	changes int
 }
@@ -105,6 +109,7 @@ func (c *counter) swaps(sig solana.Signature, want, got []swapcast.Swap) {
 	for i := range want {
 		w, g := &want[i], &got[i]
 		c.dex[w.DEX]++
+		c.curves[w.Curve.Stage]++
 		check := func(field string, ok bool, a, b any) {
 			if !ok {
 				c.wrong(w.DEX+" "+field, sig, fmt.Sprintf("truth %v, parser %v", a, b))
@@ -124,6 +129,7 @@ func (c *counter) swaps(sig solana.Signature, want, got []swapcast.Swap) {
 			[2]uint64{w.ReserveIn, w.ReserveOut}, [2]uint64{g.ReserveIn, g.ReserveOut})
 		check("virtual", w.VirtualKnown == g.VirtualKnown && w.VirtualIn == g.VirtualIn && w.VirtualOut == g.VirtualOut,
 			[2]uint64{w.VirtualIn, w.VirtualOut}, [2]uint64{g.VirtualIn, g.VirtualOut})
+		check("curve", w.Curve.Stage == g.Curve.Stage && w.Curve.Known == g.Curve.Known && math.Abs(w.Curve.Progress-g.Curve.Progress) < 1e-9, w.Curve, g.Curve)
 		if w.SpotKnown {
 			check("spot", g.SpotKnown && math.Abs(g.Spot/w.Spot-1) < 1e-9, w.Spot, g.Spot)
 		}

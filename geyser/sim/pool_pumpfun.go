@@ -1,5 +1,7 @@
 package sim
 
+import "github.com/swapcast/swapcast"
+
 // Pump.fun bonding curve, 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P.
 //
 // Facts read from real transactions of July 2026: 5EDHe12K… (create_v2 and
@@ -251,6 +253,7 @@ func (c *bondingCurve) record(b *builder, o, i int, w *wallet, isBuy bool, f *fi
 	s.ReservesKnown, s.VirtualKnown = true, true
 	s.ReserveIn, s.ReserveOut = c.realSOL, c.realToken
 	s.VirtualIn, s.VirtualOut = c.virtualSOL, c.virtualToken
+	s.Curve = swapcast.CurveAt(curveRealToken-float64(c.realToken), curveRealToken)
 	s.SpotKnown, s.Spot = true, float64(c.virtualToken)/float64(c.virtualSOL)
 	if !isBuy {
 		s.ReserveIn, s.ReserveOut = s.ReserveOut, s.ReserveIn
