@@ -126,5 +126,6 @@ type Candle struct {
 	// Final says that the interval is over: the candle changes no more, unless
 	// the chain takes a trade back.
 	Final      bool
-	ReceivedAt int64 // Unix nanoseconds, of the newest trade in it; 0 unknown
+	Commitment Commitment // of the slots whose trades are in it
+	ReceivedAt int64      // Unix nanoseconds, of the newest trade in it; 0 unknown
 }

@@ -55,8 +55,10 @@ type Price struct {
 	Commitment   Commitment
 	Signature    solana.Signature
 	BlockTime    int64 // Unix seconds, 0 unknown
-	Corrects     uint64
-	ReceivedAt   int64 // Unix nanoseconds, of the transaction that caused it
+	// Corrects is the slot that died and had part in the price told before this
+	// one, 0 for a price that corrects nothing.
+	Corrects   uint64
+	ReceivedAt int64 // Unix nanoseconds, of the transaction that caused it
 }
 
 // Side is the trader's side of a trade, as seen from the asset.
@@ -93,6 +95,7 @@ type Trade struct {
 	// Index is the number of the swap within its transaction: signature and
 	// index together name a trade.
 	Index      int
+	Commitment Commitment // of the slot when the trade was told
 	BlockTime  int64
 	ReceivedAt int64
 }

@@ -319,7 +319,7 @@ func (m *Market) candleOf(ms *mintState, i swapcast.Interval, b *bar) swapcast.C
 		Mint: ms.mint, Interval: i, Start: int64(b.start),
 		Open: b.open, High: b.high, Low: b.low, Close: b.close,
 		VolumeUSD: b.volume, Trades: uint64(b.trades),
-		Final: m.clock.over(b.start, seconds[i]),
+		Final: m.clock.over(b.start, seconds[i]), Commitment: m.opts.Commitment,
 	}
 }
 

@@ -239,17 +239,17 @@ func (m *Market) price(s *swapcast.Swap, base, quote *mintState, out *Update) {
 // publish makes the price of an estimate and keeps what Top needs of it.
 func (m *Market) publish(ms *mintState, e *estimate) swapcast.Price {
 	ms.state.liquidityUSD, ms.state.usd, ms.state.priced = e.liquidityUSD, e.usd, e.usdKnown
-	return ms.priceOf(e)
+	return m.priceOf(ms, e)
 }
 
-func (ms *mintState) priceOf(e *estimate) swapcast.Price {
+func (m *Market) priceOf(ms *mintState, e *estimate) swapcast.Price {
 	c := &ms.state.cause
 	return swapcast.Price{
 		Mint: ms.mint,
 		USD:  e.usd, Known: e.usdKnown,
 		SOL: e.sol, SOLKnown: e.solKnown,
 		Confidence: e.confidence, LiquidityUSD: e.liquidityUSD,
-		DEX: c.dex, Pool: c.pool, Slot: c.slot, Commitment: swapcast.Processed,
+		DEX: c.dex, Pool: c.pool, Slot: c.slot, Commitment: m.opts.Commitment,
 		Signature: c.signature, BlockTime: c.blockTime, ReceivedAt: c.receivedAt,
 	}
 }
@@ -262,7 +262,8 @@ func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, coun
 		t := swapcast.Trade{
 			Mint: ms.mint, Side: swapcast.Sell, Amount: s.AmountIn, Decimals: ms.decimals,
 			Trader: s.Trader, DEX: s.DEX, Pool: s.Pool, Slot: s.Slot,
-			Signature: s.Signature, Index: s.Index, BlockTime: s.BlockTime, ReceivedAt: s.ReceivedAt,
+			Signature: s.Signature, Index: s.Index, Commitment: m.opts.Commitment,
+			BlockTime: s.BlockTime, ReceivedAt: s.ReceivedAt,
 		}
 		if i == 1 {
 			t.Side, t.Amount = swapcast.Buy, s.AmountOut

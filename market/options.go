@@ -1,6 +1,14 @@
 package market
 
-import "time"
+import (
+	"time"
+
+	"github.com/swapcast/swapcast"
+)
+
+// DefaultJournalSwaps is a bound of the journal that suits a whole chain: more
+// than a minute of all swaps, where slots are confirmed within seconds.
+const DefaultJournalSwaps = 65_536
 
 // Options are the market's limits and its clock. The zero value works; New
 // copies it.
@@ -31,6 +39,13 @@ type Options struct {
 	// HalfLifeSlots is by how many slots a pool has to lag behind the mint's
 	// freshest pool to lose half its weight; default 1,500, about six minutes.
 	HalfLifeSlots uint64
+	// Commitment is what prices, trades and candles are told with; default
+	// Processed. Whoever feeds a market with confirmed slots only says so here.
+	Commitment swapcast.Commitment
+	// JournalSwaps bounds the swaps that Retract can take back; 0 keeps no
+	// journal. It costs about 2.5 kB a swap that is not yet settled. Beyond it
+	// the oldest are forgotten and counted.
+	JournalSwaps int
 	// StaleAfter is how long after the last receipt readers call a price stale;
 	// default one minute.
 	StaleAfter time.Duration

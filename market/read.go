@@ -33,6 +33,10 @@ type PoolInfo struct {
 	// LiquidityUSD is what the pool holds in dollars, the asset's side counted
 	// at no more than the other; 0 unknown.
 	LiquidityUSD float64
+	// DepthUSD is how much of that is trusted, in dollars, and what it counts for
+	// where the vaults are not known: what Share is made of, age left out. Valid
+	// where USDKnown.
+	DepthUSD float64
 	// Share is the pool's part of the weight behind the mint's price, 0 to 1;
 	// Agrees whether it stands within the band that makes the price.
 	Share  float64
@@ -71,7 +75,7 @@ func (m *Market) assess(ms *mintState, scratch *[]candidate, now time.Time) (swa
 		e.confidence /= 2
 		e.reasons |= ReasonStale
 	}
-	return ms.priceOf(&e), e.reasons
+	return m.priceOf(ms, &e), e.reasons
 }
 
 // Trades returns up to limit last trades of a mint, newest first.
@@ -108,6 +112,7 @@ func (m *Market) Pools(mint solana.PublicKey) []PoolInfo {
 				if e.usdKnown {
 					info.USD, info.USDKnown = c.price, true
 					info.LiquidityUSD = liquidity(ms, scratch[i:i+1], e.usd)
+					info.DepthUSD = c.depth
 				}
 			}
 		}
