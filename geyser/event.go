@@ -24,8 +24,8 @@ const (
 	// KindStreamEnd comes after the last event of a stream that brought any.
 	KindStreamEnd
 	// The next three come from a source other than a stream (backfill).
-	KindFilled  // all of slot Event.From was delivered before this
-	KindSkipped // the chain has no block in slot Event.From
+	KindFilled  // all of slot Event.Slot.Slot was delivered before this
+	KindSkipped // the chain has no block in slot Event.Slot.Slot
 	KindLost    // slots Event.From to Event.To, both included, cannot be had: Event.Reason
 	// The rest comes out of a WireDecoder only.
 	KindPing  // the server wants to know whether we are there
@@ -38,14 +38,14 @@ const (
 type Event struct {
 	Kind  Kind
 	Tx    *swapcast.Transaction // KindTx; nil otherwise
-	Slot  swapcast.SlotUpdate   // KindSlot
+	Slot  swapcast.SlotUpdate   // KindSlot; KindFilled and KindSkipped: its Slot
 	Block swapcast.BlockMeta    // KindBlock
 
 	Endpoint string // Options.Name of where it came from
 	// Stream numbers the stream that it came on: unique in the process, higher
 	// for one that was opened later; 0 for what came on none.
 	Stream uint64
-	// From and To are slots, set by the kinds that say so.
+	// From and To are slots: KindStreamStart (From), KindLost.
 	From, To uint64
 	Reason   string // KindStreamEnd, KindLost: a stable code
 	// Feed is the kind of data that the endpoint says it serves: a server that
