@@ -34,11 +34,13 @@ import (
 //	SLOT NAME scale|rebase FACTOR            liquidity, or the tokens in the pool, come or
 //	                                         go; no swap
 //	                                         interim, taxed: as Swap.Interim; a transfer fee
-//	holds PERCENT                            from each line that ends in ! to the
-//	                                         next, no victim moves further; default 1
-//	arrives TOK PRICE                        the price at the end, within 0.5%
+//	arrives TOK PRICE [within SLOTS]         the price at the end, within 0.5%, and so
+//	                                         many slots after the first swap of all
 //
-// The bound holds besides the golden path, whoever rewrites it.
+// A line that ends in ! is an attack: no victim moves by more than a percent
+// over it. Where the victims are majors each swap in a pool that the scenario
+// itself opened is one, unless it ends in ~, which says that the pool is honest.
+// These bounds hold besides the golden path, whoever rewrites it.
 func TestAdversarial(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "adversarial", "*.txt"))
@@ -48,11 +50,11 @@ func TestAdversarial(t *testing.T) {
 	if len(files) < 30 {
 		t.Fatalf("%d scenarios, want 30 at least", len(files))
 	}
-	attacks := 0
+	attacks, moves := 0, 0
 	for _, path := range files {
 		p := &play{m: newMarket(market.Options{}), pools: map[string]*actor{}, mints: map[string]solana.PublicKey{
 			"SOL": swapcast.NativeMint(), "USDC": swapcast.USDC(), "USDT": swapcast.USDT(), "mSOL": mSOL(), "USD1": usd1(),
-		}, limit: 0.01}
+		}}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			b, err := os.ReadFile(path)
 			if err != nil {
@@ -76,9 +78,10 @@ func TestAdversarial(t *testing.T) {
 			}
 		})
 		attacks += p.attacks
+		moves += p.moves
 	}
-	if attacks < 30 {
-		t.Errorf("%d attacking swaps in all", attacks)
+	if attacks < 30 || moves < 3 {
+		t.Errorf("%d attacking swaps and %d moves within a slot in all", attacks, moves)
 	}
 }
 
@@ -98,11 +101,19 @@ type play struct {
 	mints   map[string]solana.PublicKey
 	watch   []string
 	path    strings.Builder
-	limit   float64
 	swaps   int
 	attacks int
+	moves   int // true ones that had to arrive within one slot
 	tx      uint64
+
+	major bool     // the victims are majors, of the pools opened so far
+	own   []string // pools that the scenario opened itself
+	first uint64   // slot of its first swap, 0 before
+	slot  uint64   // of its last one
 }
+
+// worst is how far an attack may move a price.
+const worst = 0.01
 
 func (p *play) mint(name string) solana.PublicKey {
 	k, ok := p.mints[name]
@@ -135,15 +146,10 @@ func (p *play) line(t *testing.T, line string) error {
 			}
 		}
 		p.path.Reset() // every scenario would begin with the same lines
+		p.major, p.own, p.first = f[1] == "major", nil, 0
 		return nil
-	case f[0] == "holds":
-		percent, err := strconv.ParseFloat(f[1], 64)
-		p.limit = percent / 100
-		return err
 	case f[0] == "arrives":
-		want, err := strconv.ParseFloat(f[2], 64)
-		near(t, "price of "+f[1]+" at the end", priceOf(t, p.m, p.mint(f[1])).USD, want, 0.005)
-		return err
+		return p.arrives(t, f[1:])
 	case f[0] == "pool":
 		return p.open(f[1:])
 	case f[0] == "alias":
@@ -154,6 +160,27 @@ func (p *play) line(t *testing.T, line string) error {
 		return nil
 	}
 	return p.act(t, line, f)
+}
+
+func (p *play) arrives(t *testing.T, f []string) error {
+	want, err := strconv.ParseFloat(f[1], 64)
+	if err != nil {
+		return err
+	}
+	near(t, "price of "+f[0]+" at the end", priceOf(t, p.m, p.mint(f[0])).USD, want, 0.005)
+	if len(f) == 2 {
+		return nil
+	}
+	within, err := strconv.ParseUint(f[3], 10, 64)
+	if err != nil {
+		return err
+	}
+	if took := p.slot - p.first + 1; took > within {
+		t.Errorf("%s arrives after %d slots, want %d at most", f[0], took, within)
+	} else if within == 1 {
+		p.moves++
+	}
+	return nil
 }
 
 // honest is what a scenario begins with. The first swaps are long enough ago for
@@ -215,6 +242,7 @@ func (p *play) open(f []string) error {
 		}
 	}
 	p.pools[a.name] = a
+	p.own = append(p.own, a.name)
 	return nil
 }
 
@@ -230,6 +258,12 @@ func (p *play) act(t *testing.T, line string, f []string) error {
 	}
 	a.slot = slot
 	attack := f[len(f)-1] == "!"
+	if p.slot = slot; p.first == 0 {
+		p.first = slot
+	}
+	if p.major && !attack && f[len(f)-1] != "~" && f[2] != "scale" && slices.Contains(p.own, a.name) {
+		return fmt.Errorf("is neither an attack nor an honest pool's")
+	}
 	var n []float64
 	for _, w := range f[3:] {
 		if v, err := strconv.ParseFloat(w, 64); err == nil {
@@ -254,7 +288,7 @@ func (p *play) act(t *testing.T, line string, f []string) error {
 	if attack {
 		p.attacks++
 		for i, now := range p.prices() {
-			if moved := math.Abs(now/before[i] - 1); before[i] > 0 && !(moved <= p.limit) {
+			if moved := math.Abs(now/before[i] - 1); before[i] > 0 && !(moved <= worst) {
 				t.Errorf("%q moved %s by %.2f%%: %v -> %v", line, p.watch[i], 100*moved, before[i], now)
 			}
 		}

@@ -22,8 +22,9 @@
 //     readable (Options.Truth, OnSwap, OnBalance).
 //
 // What moves the prices: true mids follow a seeded geometric random walk;
-// arbitrageurs who know them trade pools back, others close gaps between pools;
-// noise traders push them away. Tokens launch on Pump.fun, and some of them
+// arbitrageurs who know them trade pools back to the edge of their fee, others
+// close gaps between pools. The public buys as often as it sells, whatever it
+// holds, and rather where a pool is cheap or dear: see lean. Tokens launch on Pump.fun, and some of them
 // migrate to PumpSwap. Nothing in it is a forecast or a real price.
 //
 // Limits: no Address Lookup Table accounts, no stake, no forks; liquidity of

@@ -28,19 +28,14 @@ type hop struct {
 
 // routed is a trade through Jupiter in one to three steps.
 func (m *Market) routed() bool {
-	w := m.someone()
-	if w.lamports < lamportReserve {
-		m.topUp(w, m.mints[tokSOL])
-		return true
-	}
 	path := m.path()
 	from := path[0]
-	have := float64(m.holds(w, from)) * m.usdRaw(from)
-	if have < 5 {
+	usd := min(m.rng.logNormal(120, 1.5), 2500)
+	w, able := m.holder(from, usd)
+	if !able {
 		m.topUp(w, from)
 		return true
 	}
-	usd := min(m.rng.logNormal(120, 1.5), have*0.8, 8000)
 	in := uint64(usd / m.usdRaw(from))
 	var hops []hop
 	for i, amount := 0, in; i+1 < len(path); i++ {

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
 )
 
 func market(t testing.TB, o Options) *Market {
@@ -367,6 +369,42 @@ func TestPricesStayNearTheTrueMid(t *testing.T) {
 	}
 	if moved < 1e-4 {
 		t.Error("the true mids do not move")
+	}
+}
+
+// TestFlowIsBalanced holds the public's trades of listed tokens against each
+// other: were there more of one side, pools would stand at one edge of their fees
+// and every measure of prices would see that instead of the prices.
+func TestFlowIsBalanced(t *testing.T) {
+	var bought, sold, off, samples float64
+	listed := map[solana.PublicKey]bool{}
+	m := market(t, Options{Seed: 12, TPS: 500, OnSwap: func(s *swapcast.Swap) {
+		switch {
+		case listed[s.MintOut] && !listed[s.MintIn]:
+			bought++
+		case listed[s.MintIn] && !listed[s.MintOut]:
+			sold++
+		}
+	}})
+	for _, mn := range m.mints[tokUSDT+1:] {
+		listed[mn.key] = true
+	}
+	for until := m.slotAt + int64(2*time.Minute); m.slotAt < until; {
+		if next(t, m).GetBlockMeta() == nil {
+			continue
+		}
+		for _, v := range m.venues {
+			if p := v.base(); listed[p.a.key] {
+				off += math.Log(v.price() / m.rawPrice(p.a, p.b))
+				samples++
+			}
+		}
+	}
+	if share := bought / (bought + sold); share < 0.48 || share > 0.52 {
+		t.Errorf("%.0f bought and %.0f sold: %.1f%% bought", bought, sold, 100*share)
+	}
+	if mean := off / samples * 10_000; math.Abs(mean) > 3 {
+		t.Errorf("pools stand %+.1f basis points off the true mid on the mean", mean)
 	}
 }
 

@@ -119,22 +119,31 @@ func (m *Market) receive(w *wallet, mn *mint) (dst, closing *acct) {
 	return dst, closing
 }
 
-// pick chooses a side and an amount that the wallet can pay. Where it holds
-// nothing worth trading it says which token to top up.
-func (m *Market) pick(w *wallet, p *pool, usd float64) (aToB bool, in uint64, lacks *mint) {
-	aToB = m.rng.chance(0.5)
-	for range 2 {
-		mn, _, _, _ := p.sides(aToB)
-		have := m.holds(w, mn)
-		worth := float64(have) * m.usdRaw(mn)
-		if worth > 5 {
-			in = uint64(min(usd, worth*0.8) / m.usdRaw(mn))
-			return aToB, in, nil
+// lean is how strongly the public minds a pool's price: the chance of the side
+// that brings the price back to the true mid grows by it for each fee that the
+// pool stands off, up to certainty. The same people see the price on other
+// venues, so they buy where a pool is cheap and sell where it is dear; with no
+// lean at all every pool would wander from one edge of its fee to the other.
+const lean = 1.5
+
+// side draws the direction of somebody's trade: either with the same chance at
+// the true mid, whatever the people hold.
+func (m *Market) side(v venue) (aToB bool) {
+	p := v.base()
+	off := math.Log(v.price()/m.rawPrice(p.a, p.b)) / v.feeRate()
+	return m.rng.f() < 0.5+float64(lean/2*off)
+}
+
+// holder draws a wallet that can pay so many dollars of a token; where none of
+// many can, it is the last one looked at, and able is false.
+func (m *Market) holder(mn *mint, usd float64) (w *wallet, able bool) {
+	for range 40 {
+		w = m.someone()
+		if w.lamports >= lamportReserve && float64(m.holds(w, mn))*m.usdRaw(mn)*0.8 >= usd {
+			return w, true
 		}
-		lacks = mn
-		aToB = !aToB
 	}
-	return false, 0, lacks
+	return w, false
 }
 
 // direct is one noise trade straight at a pool; with fail it meets its
@@ -142,19 +151,18 @@ func (m *Market) pick(w *wallet, p *pool, usd float64) (aToB bool, in uint64, la
 func (m *Market) direct(fail bool) bool {
 	v := m.venues[m.rng.n(len(m.venues))]
 	p := v.base()
-	w := m.someone()
-	if w.lamports < lamportReserve {
-		m.topUp(w, m.mints[tokSOL])
+	aToB := m.side(v)
+	mi, mo, _, _ := p.sides(aToB)
+	usd := m.size(p)
+	w, able := m.holder(mi, usd)
+	if !able {
+		m.topUp(w, mi)
 		return true
 	}
-	if m.deposit(w, p.a) || m.deposit(w, p.b) {
+	if m.deposit(w, mo) {
 		return true
 	}
-	aToB, in, lacks := m.pick(w, p, m.size(p))
-	if lacks != nil {
-		m.topUp(w, lacks)
-		return true
-	}
+	in := uint64(usd / m.usdRaw(mi))
 	f := v.quote(aToB, in)
 	if !f.ok {
 		return false
@@ -195,7 +203,7 @@ func (m *Market) twice() bool {
 	b := &m.b
 	for _, v := range [...]venue{v1, v2} {
 		p := v.base()
-		aToB := m.rng.chance(0.5)
+		aToB := m.side(v)
 		mi, mo, _, _ := p.sides(aToB)
 		in := uint64(m.size(p) / m.usdRaw(mi))
 		f := v.quote(aToB, in)
