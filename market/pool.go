@@ -80,10 +80,11 @@ type poolState struct {
 
 	source        Source
 	reservesKnown bool
-	closed        bool    // a curve that has sold its last token
-	mid           float64 // raw quote units for one raw base unit, 0 unknown
-	flow          float64 // mean trade, raw quote units
-	execution     float64 // last trade's price, raw quote for raw base
+	curve         swapcast.Curve // as the newest swap shows it
+	closed        bool           // a curve that has sold its last token
+	mid           float64        // raw quote units for one raw base unit, 0 unknown
+	flow          float64        // mean trade, raw quote units
+	execution     float64        // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64
 	sold          bool // the newest swap gave base
@@ -91,6 +92,7 @@ type poolState struct {
 	trader        solana.PublicKey
 	trades        uint64
 	firstSlot     uint64
+	firstAt       int64  // receipt of the first swap seen, Unix ns
 	slot          uint64 // of the newest swap seen
 	txIndex       uint64
 	timeline      uint32 // the market's when that swap came
@@ -133,7 +135,7 @@ func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	st := &p.state
 	o := orient(s, p.base.mint == s.MintIn)
 	if st.trades == 0 {
-		st.firstSlot, st.flow = s.Slot, o.quote
+		st.firstSlot, st.firstAt, st.flow = s.Slot, at, o.quote
 	}
 	if st.washed = p.wash(s, o.baseIn); !st.washed {
 		st.flow += (o.quote - st.flow) * flowShare
@@ -142,6 +144,7 @@ func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	st.trades++
 	st.slot, st.txIndex, st.timeline, st.at = s.Slot, s.TxIndex, timeline, at
 	st.execution = o.execution()
+	st.curve = s.Curve
 	st.reservesKnown = s.ReservesKnown
 	st.reserveBase, st.reserveQuote = o.reserveBase, o.reserveQuote
 	st.closed = s.VirtualKnown && s.ReservesKnown && o.reserveBase == 0

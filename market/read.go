@@ -42,6 +42,8 @@ type PoolInfo struct {
 	Share  float64
 	Agrees bool
 	Trades uint64
+	// Curve is set where the pool is a bonding curve that sells the asset.
+	Curve swapcast.Curve
 	// FirstSlot and LastSlot are of the swaps seen; LastAt is Unix ns.
 	FirstSlot, LastSlot uint64
 	LastAt              int64
@@ -137,6 +139,7 @@ func (p *pool) info(ms *mintState) PoolInfo {
 		Address: p.address, Program: p.program, DEX: p.dex, Other: p.quote.mint, Source: st.source,
 		ReserveAsset: st.reserveBase, ReserveOther: st.reserveQuote, ReservesKnown: st.reservesKnown,
 		Trades: st.trades, FirstSlot: st.firstSlot, LastSlot: st.slot, LastAt: st.at,
+		Curve: p.curveOf(ms),
 	}
 	mid, exec, other := st.mid, st.execution, p.quote
 	if p.quote == ms {

@@ -1,0 +1,144 @@
+package market_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/market"
+)
+
+// onCurve is a buy of mint(n) on a curve, at a slot, with what it shows.
+func onCurve(n, address, slot uint64, dex string, c swapcast.Curve) *swapcast.Swap {
+	s := tokenPool(n, address, swapcast.NativeMint(), 0.00001, 100)
+	s.dex, s.slot = dex, slot
+	swap := s.pay(1)
+	swap.Curve = c
+	swap.ReceivedAt = fixedNow().UnixNano() + int64(slot)*int64(time.Second)
+	return swap
+}
+
+func sold(progress float64) swapcast.Curve {
+	return swapcast.CurveAt(progress, 1)
+}
+
+// TestCurveStages follows tokens from the curve to the AMM.
+func TestCurveStages(t *testing.T) {
+	none := swapcast.Curve{}
+	unknown := swapcast.Curve{Stage: swapcast.CurveTrading}
+	migrated := swapcast.Curve{Stage: swapcast.CurveMigrated, Progress: 1, Known: true}
+	type step struct {
+		dex   string
+		pool  uint64
+		slot  uint64
+		shown swapcast.Curve
+		want  swapcast.Curve // afterwards
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"to the end", []step{
+			{"pumpfun", 1, 1_000, sold(0.25), sold(0.25)},
+			{"pumpfun", 1, 1_001, sold(0.20), sold(0.20)}, // a sale takes it back
+			{"pumpfun", 1, 1_002, sold(1), sold(1)},
+			{"pumpswap", 2, 1_003, none, migrated},
+			{"pumpswap", 2, 1_004, none, migrated},
+		}},
+		{"in one slot", []step{
+			{"pumpfun", 1, 1_000, sold(1), sold(1)},
+			{"pumpswap", 2, 1_000, none, migrated},
+		}},
+		{"another's pool beside the curve", []step{
+			{"meteora-dlmm", 3, 1_000, none, none},
+			{"pumpfun", 1, 1_001, sold(0.25), sold(0.25)},
+			{"meteora-dlmm", 3, 1_002, none, sold(0.25)},
+			{"orca-whirlpool", 4, 1_003, none, sold(0.25)},
+			{"pumpfun", 1, 1_004, sold(1), sold(1)},
+			{"meteora-dlmm", 3, 1_005, none, migrated},
+		}},
+		{"the last swap was not seen", []step{
+			{"pumpfun", 1, 1_000, sold(0.97), sold(0.97)},
+			{"pumpswap", 2, 1_003, none, migrated},
+		}},
+		{"a pool of the destination's kind while the curve lives", []step{
+			{"pumpfun", 1, 1_000, sold(0.25), sold(0.25)},
+			{"pumpswap", 2, 1_001, none, migrated}, // as far as one can tell, until
+			{"pumpfun", 1, 1_002, sold(0.30), sold(0.30)},
+			{"pumpswap", 2, 1_003, none, sold(0.30)},
+		}},
+		{"progress unknown", []step{
+			{"moonshot", 1, 1_000, unknown, unknown},
+			{"raydium-v4", 2, 1_001, none, migrated},
+		}},
+		{"other launch pads", []step{
+			{"raydium-launchlab", 1, 1_000, sold(0.5), sold(0.5)},
+			{"pumpswap", 2, 1_001, none, sold(0.5)},
+			{"raydium-cpmm", 3, 1_002, none, migrated},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMarket(market.Options{})
+			for i, s := range c.steps {
+				apply(t, m, onCurve(1, s.pool, s.slot, s.dex, s.shown))
+				var got swapcast.Curve
+				for _, p := range m.Pools(mint(1)) {
+					if p.Curve.Stage != swapcast.CurveNone {
+						got = p.Curve
+					}
+				}
+				if got != s.want {
+					t.Fatalf("step %d: %+v, want %+v", i, got, s.want)
+				}
+				newest := m.Newest(9)
+				if s.want == none {
+					if len(newest) != 0 {
+						t.Fatalf("step %d: %+v", i, newest)
+					}
+					continue
+				}
+				if len(newest) != 1 || newest[0].Curve != s.want || newest[0].Price.Mint != mint(1) ||
+					newest[0].Pool != pool(1) || newest[0].Trades != uint64(i+1) {
+					t.Fatalf("step %d: %+v", i, newest)
+				}
+			}
+			for _, p := range m.Pools(swapcast.NativeMint()) {
+				if p.Curve != none {
+					t.Errorf("SOL is on a curve: %+v", p)
+				}
+			}
+		})
+	}
+}
+
+// TestNewest lists launched tokens by when they were first seen, as many as asked.
+func TestNewest(t *testing.T) {
+	m := newMarket(market.Options{})
+	apply(t, m, solUSDC(150).pay(10))
+	const n = 3_000 // more than one step
+	for i := range uint64(n) {
+		apply(t, m, onCurve(i, i, 1_000+i, "pumpfun", sold(0.1)))
+	}
+	apply(t, m, onCurve(n, n, 9_000, "raydium-cpmm", swapcast.Curve{})) // not launched
+	apply(t, m, onCurve(5, 5, 9_001, "pumpfun", sold(0.2)))             // not newer for it
+	token := onCurve(n+1, n+1, 9_002, "meteora-dbc", sold(0.2))         // against a token like any other
+	token.MintIn = mint(7)
+	apply(t, m, token)
+	got := m.Newest(20)
+	if len(got) != 20 {
+		t.Fatalf("%d tokens", len(got))
+	}
+	for i, l := range got {
+		want := uint64(n - 1 - i)
+		if l.Price.Mint != mint(want) || l.FirstSlot != 1_000+want || l.DEX != "pumpfun" || l.Curve != sold(0.1) || !l.Price.Known ||
+			l.FirstAt != fixedNow().UnixNano()+int64(1_000+want)*int64(time.Second) {
+			t.Fatalf("%d: %+v", i, l)
+		}
+	}
+	if all := m.Newest(9_999); len(all) != n {
+		t.Errorf("%d of %d", len(all), n)
+	}
+	if m.Newest(0) != nil {
+		t.Error("none asked for, some given")
+	}
+}
