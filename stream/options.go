@@ -56,6 +56,23 @@ type Options struct {
 	// the shards, and must not call the server. Nil: subscriptions begin with the
 	// next candle that is published.
 	Candle func(mint solana.PublicKey, interval swapcast.Interval) (swapcast.Candle, bool)
+	// ConfirmedCandle is Candle for subscriptions to confirmed candles.
+	ConfirmedCandle func(mint solana.PublicKey, interval swapcast.Interval) (swapcast.Candle, bool)
+
+	// Balances returns what is known of a wallet's balances, with which a
+	// subscription to it begins. It is called by the shards, and must not call the
+	// server. Nil: subscriptions begin with the next balance that is published.
+	Balances func(owner solana.PublicKey, c swapcast.Commitment) []swapcast.Balance
+
+	// OnWallet is told when somebody begins to listen to a wallet that nobody
+	// listened to, and when nobody does any more. One goroutine of Run's calls it,
+	// outside all locks, one call at a time; while a call lasts, changes wait
+	// and those that cancel out are not told. Nil is told nothing.
+	OnWallet func(owner solana.PublicKey, watched bool)
+
+	// StatusEvery is how often a status that stays the same is told again.
+	// Default 5 s.
+	StatusEvery time.Duration
 
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default: none

@@ -119,4 +119,5 @@ const (
 	GapOverload     = "overload"      // the server had more to send than it could queue
 	GapNoHistory    = "no_history"    // asked for by since, and no longer (or not yet) kept
 	GapNewEpoch     = "new_epoch"     // asked for by since, from another run of the server
+	GapUpstream     = "upstream"      // the server itself never learned of some slots
 )

@@ -15,7 +15,7 @@ type Meta struct {
 	Seq      uint64 // of the asset in its channel, from 1; 0 before the first update
 	TS       int64  // Unix milliseconds when the server published it
 	Feed     swapcast.Feed
-	Snapshot bool // prices and candles: the last known one, not a new one
+	Snapshot bool // prices, candles and balances: the last known one, not a new one
 }
 
 // AppendPrice appends a price message. What is not known is null (numbers) or
@@ -76,6 +76,7 @@ func AppendCandle(dst []byte, c *swapcast.Candle, m Meta) []byte {
 	dst = strconv.AppendUint(dst, c.Trades, 10)
 	dst = append(dst, `,"final":`...)
 	dst = strconv.AppendBool(dst, c.Final)
+	dst = appendCommitment(dst, c.Commitment)
 	dst = appendMeta(dst, m)
 	if m.Snapshot {
 		dst = append(dst, `,"snapshot":true`...)
@@ -119,8 +120,19 @@ func AppendTrade(dst []byte, t *swapcast.Trade, m Meta) []byte {
 	dst = strconv.AppendInt(dst, int64(t.Index), 10)
 	dst = append(dst, `,"blockTime":`...)
 	dst = strconv.AppendInt(dst, t.BlockTime, 10)
+	dst = appendCommitment(dst, t.Commitment)
 	dst = appendMeta(dst, m)
 	return append(dst, '}')
+}
+
+// appendCommitment names a commitment that is not the one meant where none is
+// named. (A price names it always.)
+func appendCommitment(dst []byte, c swapcast.Commitment) []byte {
+	if c == swapcast.Processed {
+		return dst
+	}
+	dst = append(dst, `,"commitment":`...)
+	return appendString(dst, c.String())
 }
 
 func appendMeta(dst []byte, m Meta) []byte {
@@ -133,142 +145,6 @@ func appendMeta(dst []byte, m Meta) []byte {
 		dst = appendString(dst, string(m.Feed))
 	}
 	return dst
-}
-
-// AssetError says why one asset of a list was refused.
-type AssetError struct {
-	AssetID string // as sent
-	Code    Code
-}
-
-// Subscribed acknowledges a subscription.
-type Subscribed struct {
-	ID        ID
-	Channel   string
-	Interval  string   // of candles, else empty
-	Assets    []string // those that are subscribed now, in the order asked for
-	Epoch     string
-	Recovered bool
-	Errors    []AssetError
-}
-
-// AppendSubscribed appends the acknowledgement of a subscription.
-func AppendSubscribed(dst []byte, s *Subscribed) []byte {
-	dst = append(dst, `{"type":"subscribed","id":`...)
-	dst = append(dst, s.ID...)
-	dst = append(dst, `,"channel":`...)
-	dst = appendString(dst, s.Channel)
-	dst = appendInterval(dst, s.Interval)
-	dst = append(dst, `,"assets":[`...)
-	for i, a := range s.Assets {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(dst, a)
-	}
-	dst = append(dst, `],"epoch":`...)
-	dst = appendString(dst, s.Epoch)
-	dst = append(dst, `,"recovered":`...)
-	dst = strconv.AppendBool(dst, s.Recovered)
-	dst = append(dst, `,"errors":[`...)
-	for i, e := range s.Errors {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, `{"assetId":`...)
-		dst = appendString(dst, e.AssetID)
-		dst = append(dst, `,"code":`...)
-		dst = appendString(dst, string(e.Code))
-		dst = append(dst, '}')
-	}
-	return append(dst, `]}`...)
-}
-
-// AppendUnsubscribed appends the acknowledgement of an unsubscription.
-func AppendUnsubscribed(dst []byte, id ID) []byte {
-	dst = append(dst, `{"type":"unsubscribed","id":`...)
-	dst = append(dst, id...)
-	return append(dst, '}')
-}
-
-// AppendPong appends the answer to a ping; id may be empty.
-func AppendPong(dst []byte, id ID) []byte {
-	dst = append(dst, `{"type":"pong"`...)
-	dst = appendID(dst, id)
-	return append(dst, '}')
-}
-
-// Error is the refusal of a request, or of one asset of it.
-type Error struct {
-	ID      ID // empty where the request had none, or could not be read
-	Code    Code
-	Message string
-	AssetID string // as sent; empty where the whole request is refused
-}
-
-// AppendError appends an error message.
-func AppendError(dst []byte, e *Error) []byte {
-	dst = append(dst, `{"type":"error"`...)
-	dst = appendID(dst, e.ID)
-	dst = append(dst, `,"code":`...)
-	dst = appendString(dst, string(e.Code))
-	dst = append(dst, `,"message":`...)
-	dst = appendString(dst, e.Message)
-	if e.AssetID != "" {
-		dst = append(dst, `,"assetId":`...)
-		dst = appendString(dst, e.AssetID)
-	}
-	return append(dst, '}')
-}
-
-// Gap says that updates FromSeq to ToSeq of one asset will not come.
-type Gap struct {
-	Channel  string
-	Interval string // of candles, else empty
-	AssetID  string
-	FromSeq  uint64
-	ToSeq    uint64
-	Reason   string
-}
-
-// AppendGap appends a gap message.
-func AppendGap(dst []byte, g *Gap) []byte {
-	dst = append(dst, `{"type":"gap","channel":`...)
-	dst = appendString(dst, g.Channel)
-	dst = appendInterval(dst, g.Interval)
-	dst = append(dst, `,"assetId":`...)
-	dst = appendString(dst, g.AssetID)
-	dst = append(dst, `,"fromSeq":`...)
-	dst = strconv.AppendUint(dst, g.FromSeq, 10)
-	dst = append(dst, `,"toSeq":`...)
-	dst = strconv.AppendUint(dst, g.ToSeq, 10)
-	dst = append(dst, `,"reason":`...)
-	dst = appendString(dst, g.Reason)
-	return append(dst, '}')
-}
-
-// Status is the health of the feed.
-type Status struct {
-	Feed     string // "healthy", "degraded" or "disconnected"
-	Slot     uint64
-	LagMS    int64
-	Degraded bool
-	Message  string
-}
-
-// AppendStatus appends a status message.
-func AppendStatus(dst []byte, s *Status) []byte {
-	dst = append(dst, `{"type":"status","feed":`...)
-	dst = appendString(dst, s.Feed)
-	dst = append(dst, `,"slot":`...)
-	dst = strconv.AppendUint(dst, s.Slot, 10)
-	dst = append(dst, `,"lagMs":`...)
-	dst = strconv.AppendInt(dst, s.LagMS, 10)
-	dst = append(dst, `,"degraded":`...)
-	dst = strconv.AppendBool(dst, s.Degraded)
-	dst = append(dst, `,"message":`...)
-	dst = appendString(dst, s.Message)
-	return append(dst, '}')
 }
 
 // AppendReconnectHint appends the reason of a GoingAway close frame: how long

@@ -40,6 +40,8 @@ func TestMessages(t *testing.T) {
 		`","slot":371234567,"commitment":"processed","signature":"` + sig.String() + `","blockTime":1764000000,"seq":1841,"ts":1764000000123`
 	head := `{"type":"price","assetId":"` + address + `","price":147.231,"priceSol":1`
 	live := AppendPrice(nil, &p, Meta{Seq: 1841, TS: 1764000000123})
+	settled := tr
+	settled.Commitment = swapcast.Confirmed
 	for name, c := range map[string]struct {
 		got  []byte
 		want string
@@ -67,7 +69,7 @@ func TestMessages(t *testing.T) {
 				`","source":"pumpswap","pool":"` + key(3).String() + `","slot":5,"signature":"` + sig.String() + `","index":2,"blockTime":7,"seq":3,"ts":4,"feed":"replay"}`,
 		},
 		"subscribed": {
-			AppendSubscribed(nil, &Subscribed{ID: `"7"`, Channel: "prices", Assets: []string{"a", "b"}, Epoch: "k3x9", Errors: []AssetError{{"x\"", InvalidAsset}, {"y", RateLimited}}}),
+			AppendSubscribed(nil, &Subscribed{ID: `"7"`, Channel: "prices", Assets: []string{"a", "b"}, Epoch: "k3x9", Errors: []AssetError{{AssetID: "x\"", Code: InvalidAsset}, {AssetID: "y", Code: RateLimited}}}),
 			`{"type":"subscribed","id":"7","channel":"prices","assets":["a","b"],"epoch":"k3x9","recovered":false,"errors":[{"assetId":"x\"","code":"invalid_asset"},{"assetId":"y","code":"rate_limited"}]}`,
 		},
 		"candle": {
@@ -86,13 +88,54 @@ func TestMessages(t *testing.T) {
 			AppendGap(nil, &Gap{Channel: "candles", Interval: "1s", AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapOverload}),
 			`{"type":"gap","channel":"candles","interval":"1s","assetId":"x","fromSeq":1,"toSeq":2,"reason":"overload"}`,
 		},
+		"status that is known to nobody": {
+			AppendStatus(nil, &Status{Feed: "disconnected", Degraded: true, Message: "<no>"}, Meta{TS: 5, Snapshot: true}),
+			`{"type":"status","feed":"disconnected","slot":0,"lagMs":null,"degraded":true,"message":"\u003cno>","ts":5,"snapshot":true}`,
+		},
+		"confirmed trade": {
+			AppendTrade(nil, &settled, Meta{Seq: 3, TS: 4}),
+			strings.Replace(string(AppendTrade(nil, &tr, Meta{Seq: 3, TS: 4})), `,"seq"`, `,"commitment":"confirmed","seq"`, 1),
+		},
+		"confirmed candle": {
+			AppendCandle(nil, &swapcast.Candle{Mint: key(1), Commitment: swapcast.Confirmed}, Meta{Seq: 7, TS: 8}),
+			strings.Replace(string(AppendCandle(nil, &swapcast.Candle{Mint: key(1)}, Meta{Seq: 7, TS: 8})), `,"seq"`, `,"commitment":"confirmed","seq"`, 1),
+		},
+		"balance": {
+			AppendBalance(nil, &swapcast.Balance{Owner: key(4), Mint: key(1), Amount: math.MaxUint64, Decimals: 6, Slot: 5, Signature: sig}, Meta{Seq: 3, TS: 4}),
+			`{"type":"balance","wallet":"` + key(4).String() + `","assetId":"` + key(1).String() + `","amount":"18446744073709551615","decimals":6,"slot":5,"signature":"` + sig.String() + `","seq":3,"ts":4}`,
+		},
+		"lamports that correct, as a snapshot": {
+			AppendBalance(nil, &swapcast.Balance{Owner: key(4), Mint: sol, Native: true, Decimals: 9, Slot: 5, Commitment: swapcast.Confirmed, Corrects: 4}, Meta{TS: 4, Feed: swapcast.FeedReplay, Snapshot: true}),
+			`{"type":"balance","wallet":"` + key(4).String() + `","assetId":"` + address + `","amount":"0","decimals":9,"native":true,"slot":5,"signature":"","commitment":"confirmed","seq":0,"ts":4,"feed":"replay","snapshot":true,"corrects":4}`,
+		},
+		"retract": {
+			AppendRetract(nil, &swapcast.Retract{Mint: key(1), Slot: 5, Signatures: []solana.Signature{sig, sig}, Commitment: swapcast.Confirmed}, Meta{Seq: 3, TS: 4}),
+			`{"type":"retract","channel":"trades","assetId":"` + key(1).String() + `","slot":5,"signatures":["` + sig.String() + `","` + sig.String() + `"],"commitment":"confirmed","seq":3,"ts":4}`,
+		},
+		"gap in the slots": {
+			AppendGap(nil, &Gap{Channel: "trades", Commitment: swapcast.Confirmed, AssetID: "x", Reason: GapUpstream, FromSlot: 7, ToSlot: 9, Detail: "out_of_range"}),
+			`{"type":"gap","channel":"trades","commitment":"confirmed","assetId":"x","fromSeq":0,"toSeq":0,"reason":"upstream","fromSlot":7,"toSlot":9,"detail":"out_of_range"}`,
+		},
+		"gap of balances": {
+			AppendGap(nil, &Gap{Channel: "balances", AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapNoHistory}),
+			`{"type":"gap","channel":"balances","wallet":"x","fromSeq":1,"toSeq":2,"reason":"no_history"}`,
+		},
+		"subscribed to trades": {
+			AppendSubscribed(nil, &Subscribed{ID: `"7"`, Channel: "trades", Commitment: swapcast.Confirmed, Assets: []string{"a", "b"}, Epoch: "k3x9", Recovered: true, Seqs: []Position{{"a", 7}, {"b", 0}}}),
+			`{"type":"subscribed","id":"7","channel":"trades","commitment":"confirmed","assets":["a","b"],"epoch":"k3x9","recovered":true,"seqs":{"a":7,"b":0},"errors":[]}`,
+		},
+		"subscribed to balances": {
+			AppendSubscribed(nil, &Subscribed{ID: `"7"`, Channel: "balances", Wallets: []string{"w"}, Epoch: "k3x9", Seqs: []Position{{"w", 7}}, Errors: []AssetError{{AssetID: "", Code: InvalidWallet, Wallet: true}}}),
+			`{"type":"subscribed","id":"7","channel":"balances","assets":[],"wallets":["w"],"epoch":"k3x9","recovered":false,"seqs":{"w":7},"errors":[{"wallet":"","code":"invalid_wallet"}]}`,
+		},
+		"error of a wallet": {AppendError(nil, &Error{Code: InvalidWallet, Message: "no", AssetID: "x", Wallet: true}), `{"type":"error","code":"invalid_wallet","message":"no","wallet":"x"}`},
 		"unsubscribed":      {AppendUnsubscribed(nil, `"8"`), `{"type":"unsubscribed","id":"8"}`},
 		"pong":              {AppendPong(nil, "9"), `{"type":"pong","id":9}`},
 		"pong without id":   {AppendPong(nil, ""), `{"type":"pong"}`},
 		"error":             {AppendError(nil, &Error{ID: `"7"`, Code: InvalidAsset, Message: "no", AssetID: "x"}), `{"type":"error","id":"7","code":"invalid_asset","message":"no","assetId":"x"}`},
 		"error, as little":  {AppendError(nil, &Error{Code: BadJSON, Message: "no"}), `{"type":"error","code":"bad_json","message":"no"}`},
 		"gap":               {AppendGap(nil, &Gap{Channel: "trades", AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapOverload}), `{"type":"gap","channel":"trades","assetId":"x","fromSeq":1,"toSeq":2,"reason":"overload"}`},
-		"status":            {AppendStatus(nil, &Status{"healthy", 371234567, 84, false, ""}), `{"type":"status","feed":"healthy","slot":371234567,"lagMs":84,"degraded":false,"message":""}`},
+		"status":            {AppendStatus(nil, &Status{Feed: "healthy", Slot: 371234567, LagMS: 84, LagKnown: true}, Meta{TS: 5}), `{"type":"status","feed":"healthy","slot":371234567,"lagMs":84,"degraded":false,"message":"","ts":5}`},
 		"when to come back": {AppendReconnectHint(nil, 1234), `{"reconnectMs":1234}`},
 	} {
 		if string(c.got) != c.want {
