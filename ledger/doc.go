@@ -1,0 +1,63 @@
+// Package ledger decides which transactions count. Several endpoints, streams,
+// replays and RPC fills tell of the same chain, in parts, twice, out of order
+// and not always truly; the ledger hears them all and answers with Steps: what
+// to apply, take back, confirm, ask for, and give up. It does no I/O, starts no
+// goroutine and reads no clock.
+//
+// # What counts
+//
+// A transaction is named by signature and slot, whatever brought it: it counts
+// once. Bank ids are local to one endpoint, so a slot has a version for each
+// endpoint and bank (bank 0, unknown: one for each endpoint, and another one each
+// time that it died there). A transaction lives while one version lives that
+// has it. DEAD kills the version of the endpoint that says so; CONFIRMED of a
+// bank kills its siblings at that endpoint; a slot that the confirmed chain
+// leaves aside, as parent links prove, dies whole. What is not proved aside is
+// not retracted: a missing parent link retracts nothing.
+//
+// A signature seen in several slots counts in the first that came, while that
+// lives; then (Retract, Apply) in the next living one. A slot that is confirmed
+// takes it over from one that is not.
+//
+// # What is confirmed
+//
+// Confirm steps come in slot order, without what was left aside, each with its
+// transactions in index order; a slot without any gives one too. A slot is in the
+// confirmed chain when any source says CONFIRMED or FINALIZED of it or of a
+// descendant. It is confirmed to the outside when it is complete and everything
+// before it is decided. It is complete where one stream began at or before it,
+// said CONFIRMED of it itself, was not cut, and brought a transaction of that
+// slot or a later one: slot updates alone do not show that the filter of the
+// transactions works. Or RPC filled it. It is held no longer than HoldFor for
+// that, then confirmed with what there is and counted as unproved.
+//
+// Nothing that was confirmed is ever retracted. What is proved afterwards to
+// belong to such a slot is Late.
+//
+// # What is disputed
+//
+// Copies of one transaction that differ: RPC decides, else the most endpoints,
+// else the higher Authority, else the first that came. A transaction that only an
+// endpoint brought which has not confirmed the slot, while another one proved
+// the slot complete without it, is held for the word of its endpoint, or RPC's,
+// for DisputeFor; without one it is retracted (it comes as Late if its endpoint
+// confirms it after all). One that its endpoint did confirm stands, unless RPC
+// says that it is not there.
+//
+// # What is missing
+//
+// Checkpoint is the slot up to which all is decided: confirmed and complete,
+// left aside, skipped, or declared lost. Slots above it that no running stream
+// can prove any more are Missing after MissingGrace, asked for again each
+// AskAgain; without a filler (Options.Fills) they are a Gap at once.
+//
+// # Bounds, memory, concurrency
+//
+// One goroutine calls every method. A step's transactions are valid until the
+// next call of a method that takes an Effects: consume the steps before.
+// Options.MaxSlots and MaxTxs bound what is kept; the oldest slots are given up
+// then, counted, and told as a Gap where they were not decided. A confirmed slot
+// is kept for KeepSlots more, so that copies which come late are known as such.
+// Contents are given back when their slot is confirmed. In steady state nothing
+// is allocated.
+package ledger
