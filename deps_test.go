@@ -36,6 +36,7 @@ var ownImports = []struct {
 	{"parser/parsertest", []string{".", "parser", "geyser", "geyser/capture"}},
 	{"parser/secondopinion", nil}, // tests only
 	{"market", []string{"."}},
+	{"wallet", []string{"."}},
 	{"ledger", []string{"."}},
 	{"stream", []string{".", "stream/wire"}},
 	{"stream/wire", []string{"."}},
