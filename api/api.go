@@ -42,10 +42,15 @@ type Pool struct {
 	ReserveAsset, ReserveOther uint64
 	ReservesKnown              bool
 	LiquidityUSD               float64 // what the pool holds, US dollars
-	Share                      float64 // of the weight behind the token's price, 0 to 1
-	Agrees                     bool    // whether it stands within the band that makes the price
-	LastSlot                   uint64  // of the pool's newest swap
-	Trades                     uint64  // swaps seen by this run
+	// DepthUSD is what Share is made of, age left out: how much of what the pool
+	// holds is trusted, in US dollars, and what it counts for where that is not
+	// known. Valid where USDKnown.
+	DepthUSD float64
+	Share    float64 // of the weight behind the token's price, 0 to 1
+	Agrees   bool    // whether it stands within the band that makes the price
+	LastSlot uint64  // of the pool's newest swap
+	Trades   uint64  // swaps seen by this run
+	Curve    swapcast.Curve
 }
 
 // Day is what a token did within the last 24 hours.
@@ -67,6 +72,9 @@ type Options struct {
 	// Day returns a token's last 24 hours, false where no trade of it is known.
 	// Nil means that nobody keeps them.
 	Day func(mint solana.PublicKey) (Day, bool)
+	// NewTokens returns the tokens that were seen trading on a bonding curve, the
+	// newest first. Nil means that there are none to tell.
+	NewTokens func(limit int) []NewToken
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -118,6 +126,7 @@ func New(o Options) http.Handler {
 	h := &handler{Options: o, routes: http.NewServeMux(), openAPI: newDocument(openAPIJSON), async: newDocument(asyncAPIJSON())}
 	for pattern, serve := range map[string]http.HandlerFunc{
 		"/v1/prices":         h.prices,
+		"/v1/tokens":         h.tokens,
 		"/v1/tokens/{mint}":  h.token,
 		"/v1/trades/{mint}":  h.trades,
 		"/v1/candles/{mint}": h.candles,

@@ -116,6 +116,7 @@ func newMarket() *fakeMarket {
 		},
 		{Address: key(4), DEX: "pumpswap", Other: unpriced, LastSlot: 6, Trades: 1},
 	}
+	m.launch()
 	return m
 }
 
@@ -130,7 +131,7 @@ func newStatus() api.Status {
 
 func options() api.Options {
 	m := newMarket()
-	return api.Options{Market: m, Pools: m.Pools, Reasons: m.Reasons, Day: day, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
+	return api.Options{Market: m, Pools: m.Pools, Reasons: m.Reasons, Day: day, NewTokens: newTokens, Status: newStatus, Feed: func() swapcast.Feed { return swapcast.FeedSimulated }, Now: func() time.Time { return clock }}
 }
 
 // do sends one request to a handler as net/http would and returns the answer.
@@ -320,13 +321,17 @@ type tokenAnswer struct {
 	Reasons                                   []string
 	Decimals                                  *int
 	Price, PriceSOL, Confidence, LiquidityUSD *float64
-	Volume24hUSD, Change24hPct                *float64
+	MarketCapUSD, Volume24hUSD, Change24hPct  *float64
+	Supply                                    *string
+	Curve                                     *curve
 	Since24h                                  *int64
 	Slot                                      uint64
 	Pools                                     []struct {
 		Pool, Source, OtherAssetID string
 		Reserve, OtherReserve      *string
 		Price, LiquidityUSD        *float64
+		DepthUSD                   *float64
+		Curve                      *curve
 		Share                      float64
 		Agrees                     bool
 		LastSlot, Trades           uint64

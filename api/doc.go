@@ -13,9 +13,8 @@
 //   - Answers with data are never cached (Cache-Control: no-store). The two
 //     documents carry an ETag.
 //
-// Limits: 100 assets a request for prices, 1,000 trades or candles a
-// request. Nothing is
-// read from a request body.
+// Limits: 100 assets a request for prices, 1,000 trades or candles and 200 tokens
+// a request. Nothing is read from a request body.
 //
 // The handler may be called from many goroutines at once; the functions in
 // Options must allow that.

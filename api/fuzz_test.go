@@ -12,8 +12,8 @@ import (
 )
 
 // FuzzRequests sends any path and query: never a panic, always JSON, never a
-// status that the OpenAPI document does not know, and never more trades or
-// prices than the limits say.
+// status that the OpenAPI document does not know, and never more prices
+// or tokens than the limits say.
 func FuzzRequests(f *testing.F) {
 	for _, seed := range []struct{ path, query string }{
 		{"/v1/prices", "assets=" + swapcast.NativeMintAddress},
@@ -22,6 +22,7 @@ func FuzzRequests(f *testing.F) {
 		{"/v1/trades/x", "limit=+1"},
 		{"/v1/candles/" + swapcast.NativeMintAddress, "interval=1h&limit=7"},
 		{"/v1/tokens/\xff", "%"},
+		{"/v1/tokens", "sort=new&limit=200"},
 		{"/v1/wallets/a/pnl", ";"},
 	} {
 		f.Add(seed.path, seed.query)
@@ -49,6 +50,12 @@ func FuzzRequests(f *testing.F) {
 			}
 			if len(got.Prices)+len(got.Errors) > api.MaxAssets {
 				t.Fatalf("%d prices and %d errors", len(got.Prices), len(got.Errors))
+			}
+		}
+		if recorder.Code == 200 && request.URL.Path == "/v1/tokens" {
+			var list struct{ Tokens []any }
+			if err := json.Unmarshal(recorder.Body.Bytes(), &list); err != nil || len(list.Tokens) > api.MaxTokens {
+				t.Fatalf("%d tokens: %v", len(list.Tokens), err)
 			}
 		}
 	})

@@ -137,33 +137,38 @@ type tokenAnswer struct {
 	Symbol       string        `json:"symbol"` // "" unknown
 	Name         string        `json:"name"`   // "" unknown
 	Decimals     *uint8        `json:"decimals"`
-	Price        *float64      `json:"price"` // US dollars per whole token
+	Supply       *string       `json:"supply"` // raw units, decimal
+	Price        *float64      `json:"price"`  // US dollars per whole token
 	PriceSOL     *float64      `json:"priceSol"`
 	Confidence   *float64      `json:"confidence"` // 0 to 1
 	Reasons      []string      `json:"reasons"`    // codes behind the confidence
 	LiquidityUSD *float64      `json:"liquidityUsd"`
+	MarketCapUSD *float64      `json:"marketCapUsd"`
 	Volume24hUSD *float64      `json:"volume24hUsd"`
 	Change24hPct *float64      `json:"change24hPct"`
 	Since24h     *int64        `json:"since24h"` // Unix seconds
 	Source       string        `json:"source"`   // DEX of the swap that last moved the price
 	Slot         uint64        `json:"slot"`     // of that swap, 0 none
 	Feed         swapcast.Feed `json:"feed,omitempty"`
+	Curve        *curveAnswer  `json:"curve"` // of the curve that sells it
 	Pools        []poolAnswer  `json:"pools"` // weightiest first
 }
 
 // poolAnswer is one pool of a token.
 type poolAnswer struct {
-	Pool         string   `json:"pool"`
-	Source       string   `json:"source"` // DEX
-	OtherAssetID string   `json:"otherAssetId"`
-	Price        *float64 `json:"price"`        // US dollars per whole token in this pool
-	Reserve      *string  `json:"reserve"`      // raw units of the token, decimal
-	OtherReserve *string  `json:"otherReserve"` // raw units of the other side
-	LiquidityUSD *float64 `json:"liquidityUsd"`
-	Share        float64  `json:"share"`  // of the weight behind the price, 0 to 1
-	Agrees       bool     `json:"agrees"` // with the band that makes the price
-	LastSlot     uint64   `json:"lastSlot"`
-	Trades       uint64   `json:"trades"` // seen by this server run
+	Pool         string       `json:"pool"`
+	Source       string       `json:"source"` // DEX
+	OtherAssetID string       `json:"otherAssetId"`
+	Price        *float64     `json:"price"`        // US dollars per whole token in this pool
+	Reserve      *string      `json:"reserve"`      // raw units of the token, decimal
+	OtherReserve *string      `json:"otherReserve"` // raw units of the other side
+	LiquidityUSD *float64     `json:"liquidityUsd"`
+	DepthUSD     *float64     `json:"depthUsd"`
+	Share        float64      `json:"share"`  // of the weight behind the price, 0 to 1
+	Agrees       bool         `json:"agrees"` // with the band that makes the price
+	LastSlot     uint64       `json:"lastSlot"`
+	Trades       uint64       `json:"trades"` // seen by this server run
+	Curve        *curveAnswer `json:"curve"`
 }
 
 // token serves the facts of one mint.
@@ -179,15 +184,22 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, newProblem(CodeUnknownAsset, "mint", fmt.Sprintf("%s has not traded here since the server started", mint)))
 		return
 	}
+	pools := h.Pools(mint)
 	answer := tokenAnswer{
-		AssetID: mint.String(),
-		Symbol:  token.Symbol,
-		Name:    token.Name,
-		Source:  price.DEX,
-		Slot:    price.Slot,
-		Feed:    h.Feed(),
-		Reasons: append([]string{}, h.Reasons(mint)...),
-		Pools:   poolAnswers(h.Pools(mint)),
+		AssetID:      mint.String(),
+		Symbol:       token.Symbol,
+		Name:         token.Name,
+		Source:       price.DEX,
+		Slot:         price.Slot,
+		Feed:         h.Feed(),
+		Reasons:      append([]string{}, h.Reasons(mint)...),
+		Curve:        newestCurve(pools),
+		Pools:        poolAnswers(pools),
+		MarketCapUSD: marketCap(&token, &price),
+	}
+	if token.SupplyKnown {
+		supply := strconv.FormatUint(token.Supply, 10)
+		answer.Supply = &supply
 	}
 	if token.Known {
 		answer.Decimals = &token.Decimals
@@ -206,6 +218,20 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, "application/json", answer)
 }
 
+// newestCurve is the curve that traded last of those that sell the token.
+func newestCurve(pools []Pool) *curveAnswer {
+	var newest *Pool
+	for i := range pools {
+		if p := &pools[i]; p.Curve.Stage != swapcast.CurveNone && (newest == nil || p.LastSlot > newest.LastSlot) {
+			newest = p
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	return newCurve(newest.Curve)
+}
+
 func poolAnswers(pools []Pool) []poolAnswer {
 	answers := make([]poolAnswer, 0, len(pools))
 	for _, pool := range pools {
@@ -217,9 +243,10 @@ func poolAnswers(pools []Pool) []poolAnswer {
 			Agrees:       pool.Agrees,
 			LastSlot:     pool.LastSlot,
 			Trades:       pool.Trades,
+			Curve:        newCurve(pool.Curve),
 		}
 		if pool.USDKnown {
-			a.Price = &pool.USD
+			a.Price, a.DepthUSD = &pool.USD, &pool.DepthUSD
 		}
 		if pool.ReservesKnown {
 			asset, other := strconv.FormatUint(pool.ReserveAsset, 10), strconv.FormatUint(pool.ReserveOther, 10)

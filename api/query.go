@@ -19,12 +19,16 @@ const (
 	MaxTrades = 1000
 	// MaxCandles is the most candles of one request.
 	MaxCandles = 1000
+	// MaxTokens is the most tokens of one request.
+	MaxTokens = 200
 	// topPrices is how many prices a request without assets gets.
 	topPrices = 25
 	// defaultTrades is the limit of a request for trades without one.
 	defaultTrades = 100
 	// defaultCandles is the limit of a request for candles without one.
 	defaultCandles = 500
+	// defaultTokens is the limit of a request for tokens without one.
+	defaultTokens = 50
 )
 
 // assetError is one asset of a list that was refused; the others are served.
@@ -88,6 +92,20 @@ func readLimit(values url.Values, most, absent int) (int, *problem) {
 		return 0, newProblem(CodeBadParameter, "limit", fmt.Sprintf("limit %q is not a whole number from 1 to %d", echo(texts[0]), most))
 	}
 	return int(n), nil
+}
+
+// readSort reads the parameter "sort", which is "new" where it is absent.
+func readSort(values url.Values) *problem {
+	texts, ok := values["sort"]
+	switch {
+	case !ok:
+		return nil
+	case len(texts) > 1:
+		return newProblem(CodeBadParameter, "sort", "sort is given more than once")
+	case texts[0] != "new":
+		return newProblem(CodeBadParameter, "sort", fmt.Sprintf("sort %q is not \"new\"", echo(texts[0])))
+	}
+	return nil
 }
 
 // readInterval reads the parameter "interval".

@@ -18,6 +18,7 @@ func (s *server) publicHandler() http.Handler {
 		Pools:          s.pools,
 		Reasons:        s.reasons,
 		Day:            s.day,
+		NewTokens:      s.newTokens,
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,
@@ -58,9 +59,21 @@ func (s *server) pools(mint solana.PublicKey) []api.Pool {
 			Agrees:        p.Agrees,
 			LastSlot:      p.LastSlot,
 			Trades:        p.Trades,
+			DepthUSD:      p.DepthUSD,
+			Curve:         p.Curve,
 		})
 	}
 	return pools
+}
+
+// newTokens turns the market's view of launched tokens into the API's.
+func (s *server) newTokens(limit int) []api.NewToken {
+	launches := s.market.Newest(limit)
+	tokens := make([]api.NewToken, 0, len(launches))
+	for i := range launches {
+		tokens = append(tokens, api.NewToken(launches[i]))
+	}
+	return tokens
 }
 
 // day turns the market's view of a token's last 24 hours into the API's.
