@@ -23,10 +23,11 @@ const (
 	KindStreamStart
 	// KindStreamEnd comes after the last event of a stream that brought any.
 	KindStreamEnd
-	// The next three come from a source other than a stream (backfill).
+	// The next four come from a source other than a stream (backfill).
 	KindFilled  // all of slot Event.Slot.Slot was delivered before this
 	KindSkipped // the chain has no block in slot Event.Slot.Slot
 	KindLost    // slots Event.From to Event.To, both included, cannot be had: Event.Reason
+	KindAbsent  // there is no transaction Event.Ref in its slot
 	// The rest comes out of a WireDecoder only.
 	KindPing  // the server wants to know whether we are there
 	KindPong  // the answer to our own ping
@@ -47,7 +48,8 @@ type Event struct {
 	Stream uint64
 	// From and To are slots: KindStreamStart (From), KindLost.
 	From, To uint64
-	Reason   string // KindStreamEnd, KindLost: a stable code
+	Reason   string         // KindStreamEnd, KindLost: a stable code
+	Ref      swapcast.TxRef // KindAbsent
 	// Feed is the kind of data that the endpoint says it serves: a server that
 	// plays a recording or a made-up market says so in its response header, and
 	// a live chain says nothing.
