@@ -146,15 +146,18 @@ func (c *call) check(data, accounts int) reason {
 }
 
 // opposed reports that the instruction moved two accounts of one owner against
-// each other, which is what a swap does to a pool's vaults. Vaults that each own
-// themselves (Phoenix, ZeroFi) count as of one owner.
+// each other, which is what a swap does to a pool's vaults: of tokens both, or
+// of tokens and SOL.
 func (c *call) opposed() bool {
-	if len(c.tokens) < 2 {
-		return false
-	}
 	if slices.Contains(c.dex.notSwaps, discriminator(c.ix.Data)) {
 		return false
 	}
+	return c.opposedTokens() || c.opposedLamports()
+}
+
+// opposedTokens is opposed for two vaults of tokens. Vaults that each own
+// themselves (Phoenix, ZeroFi) count as of one owner.
+func (c *call) opposedTokens() bool {
 	for i := range c.tokens {
 		in := &c.tokens[i]
 		owner := c.p.rows.owner(c.tx, in.to)
@@ -177,6 +180,78 @@ func (c *call) opposed() bool {
 		}
 	}
 	return false
+}
+
+// opposedLamports is opposed for a vault beside an account that holds SOL as
+// lamports, as bonding curves do. It pays by a system transfer that no signer
+// makes, or, where the program owns it, without any: then its balance fell. Both
+// leaving the same owner is a migration.
+func (c *call) opposedLamports() bool {
+	paid, fell := c.lamportsMoved()
+	for i := range c.tokens {
+		t := &c.tokens[i]
+		if t.amount == 0 || t.from == t.to {
+			continue
+		}
+		if (paid.lost > 0 || fell) && c.vault(t.to) && !c.ownerFell(t.from) {
+			return true
+		}
+		if paid.gained > 0 && !fell && c.vault(t.from) {
+			return true
+		}
+	}
+	return false
+}
+
+// vault says that a program owns a token account, not a signer.
+func (c *call) vault(account uint8) bool {
+	owner := c.p.rows.owner(c.tx, account)
+	return !owner.IsZero() && !c.signed(owner)
+}
+
+// lamportsMoved tells what accounts of programs gained and lost by the call's own
+// system transfers, and whether one of the instruction's fell over the
+// transaction. Accounts that were opened or closed are left out, whose rent it
+// is, and token accounts.
+func (c *call) lamportsMoved() (paid flow, fell bool) {
+	for i := range c.lamports {
+		t := &c.lamports[i]
+		if c.stands(t.to) {
+			paid.gained |= t.amount
+		}
+		if c.stands(t.from) {
+			paid.lost |= t.amount
+		}
+	}
+	for _, a := range c.ix.Accounts {
+		fell = fell || c.fell(a)
+	}
+	return paid, fell
+}
+
+// fell says that an account that stands has less lamports than before.
+func (c *call) fell(account uint8) bool {
+	return int(account) < c.p.keys && c.stands(account) && c.tx.PostBalances[account] < c.tx.PreBalances[account]
+}
+
+// ownerFell says so of a token account's owner.
+func (c *call) ownerFell(account uint8) bool {
+	owner := c.p.rows.owner(c.tx, account)
+	for _, a := range c.ix.Accounts {
+		if c.fell(a) && c.tx.Keys[a] == owner {
+			return true
+		}
+	}
+	return false
+}
+
+// stands says that an account is no signer's and no token account, and had
+// lamports before and after.
+func (c *call) stands(account uint8) bool {
+	at := int(account)
+	return at < len(c.tx.PreBalances) && at < len(c.tx.PostBalances) &&
+		c.tx.PreBalances[at] > 0 && c.tx.PostBalances[at] > 0 &&
+		!c.signed(c.tx.Keys[account]) && c.p.rows.row(c.tx, account) == nil
 }
 
 // signed says that the key is one of the transaction's signers.
