@@ -57,6 +57,15 @@ docs-lint: test-deps ## Lint the OpenAPI and AsyncAPI documents
 k6: test-deps ## Run the old k6 script unchanged against a server of its own
 	@scripts/k6-test.sh loadtest/k6/old_style.js
 
+.PHONY: agreement
+agreement: test-deps ## Show what vaults, events, other projects and solana-dex-parser say of the corpus's swaps
+	@CI=true $(GO) test -count 1 -v -run 'TestCorpusAgreement|TestContractExchanges' ./parser
+	@CI=true $(GO) test -count 1 -v -run 'TestSecondOpinion' ./parser/secondopinion
+
+.PHONY: accuracy
+accuracy: ## Show how far prices are off the built-in market's true mids, with and without an attacker
+	@$(GO) test -count 1 -v -run 'TestAccuracy|TestAdversarial$$' ./market | grep -v '^    --- PASS\|^=== '
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -1,7 +1,6 @@
 package parser_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/tabwriter"
 
 	"github.com/gagliardetto/solana-go"
 
@@ -22,11 +20,14 @@ import (
 // that is known about it. Every disagreement must be explained in
 // testdata/corpus_differences.tsv, and every line there must still be needed.
 type agreement struct {
-	t       *testing.T
-	names   map[string]string // program -> DEX
-	swaps   map[string][]swapcast.Swap
-	checked map[string]*tally // by check and DEX
-	differ  []difference
+	t        *testing.T
+	names    map[string]string // program -> DEX
+	swaps    map[string][]swapcast.Swap
+	unparsed map[string][]swapcast.Unparsed
+	checked  map[string]*tally // by check and DEX
+	found    map[string]*found // by DEX
+	differ   []difference
+	why      map[string]string // what is checked in, by line
 }
 
 // tally counts one check's outcomes for one DEX.
@@ -42,12 +43,15 @@ func (d difference) line() string {
 func TestCorpusAgreement(t *testing.T) {
 	cases := parsertest.Corpus(t)
 	a := &agreement{
-		t: t, names: map[string]string{}, swaps: map[string][]swapcast.Swap{}, checked: map[string]*tally{},
+		t: t, names: map[string]string{}, swaps: map[string][]swapcast.Swap{}, unparsed: map[string][]swapcast.Unparsed{},
+		checked: map[string]*tally{}, found: map[string]*found{},
 	}
 	for _, d := range parser.DEXes() {
 		a.names[d.Program.String()] = d.Name
+		a.found[d.Name] = &found{}
 	}
 	a.parse(cases)
+	a.quiet(cases)
 	a.expected()
 	a.derived()
 	a.vaults(cases)
@@ -96,7 +100,7 @@ func (a *agreement) parse(cases []parsertest.Case) {
 		if c.Tx.Failed && len(r.Swaps) > 0 {
 			a.t.Errorf("%s failed and has swaps", sig)
 		}
-		a.swaps[sig] = slices.Clone(r.Swaps)
+		a.swaps[sig], a.unparsed[sig] = slices.Clone(r.Swaps), slices.Clone(r.Unparsed)
 	}
 }
 
@@ -234,8 +238,8 @@ func instructionAt(tx *swapcast.Transaction, p swapcast.Path) *swapcast.Instruct
 }
 
 // vaultChange says whether one of the instruction's token accounts that can be
-// the pool's changed by just that much; for a pool that holds SOL itself, its
-// lamports.
+// the pool's changed by just that much; for SOL also the lamports of one that
+// holds no tokens, the pool or an account beside it.
 func vaultChange(tx *swapcast.Transaction, pool, mint solana.PublicKey, accounts []byte, want int64) (bool, string) {
 	var changes []string
 	for _, a := range slices.Compact(slices.Sorted(slices.Values(accounts))) {
@@ -247,12 +251,14 @@ func vaultChange(tx *swapcast.Transaction, pool, mint solana.PublicKey, accounts
 			}
 			changes = append(changes, fmt.Sprintf("%+d", int64(post)-int64(pre)))
 		}
-		if tx.Keys[a] == pool && mint == swapcast.NativeMint() {
+		if mint == swapcast.NativeMint() && !okPost && !signs(tx, tx.Keys[a]) {
 			change := int64(tx.PostBalances[a]) - int64(tx.PreBalances[a])
 			if change == want {
 				return true, ""
 			}
-			changes = append(changes, fmt.Sprintf("lamports %+d", change))
+			if tx.Keys[a] == pool {
+				changes = append(changes, fmt.Sprintf("lamports %+d", change))
+			}
 		}
 	}
 	return false, "accounts " + strings.Join(changes, " ")
@@ -279,38 +285,22 @@ func (a *agreement) explained() {
 		a.t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	why := map[string]string{}
+	a.why = map[string]string{}
+	unneeded := map[string]bool{}
 	for _, row := range parsertest.ReadTable(a.t, f) {
 		d := difference{row["check"], row["dex"], row["signature"], row["what"]}
 		if strings.TrimSpace(row["why"]) == "" {
 			a.t.Errorf("%s: no explanation for: %s", path, d.line())
 		}
-		why[d.line()] = row["why"]
+		a.why[d.line()], unneeded[d.line()] = row["why"], true
 	}
 	for _, d := range a.differ {
-		if _, ok := why[d.line()]; !ok {
+		if a.why[d.line()] == "" {
 			a.t.Errorf("unexplained: %s", d.line())
 		}
-		delete(why, d.line())
+		delete(unneeded, d.line())
 	}
-	for line := range why {
+	for line := range unneeded {
 		a.t.Errorf("%s: no longer so: %s", path, line)
 	}
-}
-
-// summary prints every check's outcome.
-func (a *agreement) summary() {
-	keys := make([]string, 0, len(a.checked))
-	for k := range a.checked {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "check\tdex\tagree\tdiffer (explained)")
-	for _, k := range keys {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\n", k, a.checked[k].agree, a.checked[k].differ)
-	}
-	_ = w.Flush()
-	a.t.Logf("\n%s", b.String())
 }

@@ -337,7 +337,7 @@ func (c *comparison) judged() {
 		c.t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	lines := map[string]string{}
+	lines, reasons := map[string]string{}, map[string]string{}
 	for _, row := range parsertest.ReadTable(c.t, f) {
 		line := difference{row["signature"], row["dex"], row["theirs"], row["ours"], row["vaults"]}.line()
 		if strings.TrimSpace(row["reason"]) == "" {
@@ -347,7 +347,7 @@ func (c *comparison) judged() {
 		if !slices.Contains([]string{"ours", "theirs", "scope"}, row["verdict"]) {
 			c.t.Errorf("%s: verdict %q: %s", path, row["verdict"], line)
 		}
-		lines[line] = row["verdict"]
+		lines[line], reasons[line] = row["verdict"], row["reason"]
 	}
 	for _, d := range c.differ {
 		verdict, ok := lines[d.line()]
@@ -358,6 +358,7 @@ func (c *comparison) judged() {
 			c.t.Errorf("%s: the vaults do not bear ours out: %s", path, d.line())
 		}
 		delete(lines, d.line())
+		c.t.Logf("%s %s: they %s; we %s; vaults %s. Right: %s. %s", d.dex, d.signature, d.theirs, d.ours, d.vaults, verdict, reasons[d.line()])
 	}
 	for _, line := range slices.Sorted(maps.Keys(lines)) {
 		c.t.Errorf("%s: no longer so: %s", path, line)
@@ -384,6 +385,42 @@ func (c *comparison) summary(transactions int) {
 	_ = w.Flush()
 	c.t.Logf("%d transactions, %d successful ones compared, %d of them without a swap for either; "+
 		"%s finds %d trades in failed ones\n%s", transactions, c.both, c.none, library, c.failed, b.String())
+	c.t.Logf("all that the corpus says of each exchange\n%s", c.joined())
+}
+
+// joined is the table of ../testdata/corpus_agreement.txt, which the parser's own
+// test holds true, with this comparison as its last column.
+func (c *comparison) joined() string {
+	table, err := os.ReadFile(filepath.Join("..", "testdata", "corpus_agreement.txt"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var b strings.Builder
+	seen := 0
+	for line := range strings.Lines(string(table)) {
+		line = strings.TrimRight(line, " \n")
+		last := ""
+		switch name, _, _ := strings.Cut(line, " "); {
+		case name == "exchange":
+			last = library + " (judged)"
+		case name == "#":
+			b.WriteString(line + "\n")
+			continue
+		case c.tallies[name] == nil:
+			last = "-"
+		default:
+			seen++
+			n := c.tallies[name]
+			if last = fmt.Sprint(n.pool + n.user); n.differ+n.onlyTheirs+n.onlyOurs > 0 {
+				last += fmt.Sprintf(" (%d)", max(n.differ+n.onlyTheirs, n.differ+n.onlyOurs))
+			}
+		}
+		fmt.Fprintf(&b, "%-138s%s\n", line, last)
+	}
+	if seen < 20 {
+		c.t.Errorf("%d exchanges of the table were compared", seen)
+	}
+	return b.String()
 }
 
 func (n *tally) print(w io.Writer, name string) {
