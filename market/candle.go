@@ -2,6 +2,7 @@ package market
 
 import (
 	"math"
+	"sort"
 
 	"github.com/gagliardetto/solana-go"
 
@@ -114,12 +115,16 @@ func (r *barRing) back(n int) *bar {
 // within that second, most of a busy mint's, are gathered in pending and join
 // the bars when it is over; readers join them by themselves.
 type candleBook struct {
+	bookFacts
+	open [swapcast.Intervals]bar // the newest of each interval
+	past [swapcast.Intervals]barRing
+}
+
+// bookFacts is what every trade changes in the candles.
+type bookFacts struct {
 	epoch      uint32
 	receivedAt int64
-	pending    bar                     // of the second in which all open bars are
-	open       [swapcast.Intervals]bar // the newest of each interval
-	past       [swapcast.Intervals]barRing
-	links      links[mintState] // in Market.candleUse
+	pending    bar // of the second in which all open bars are
 }
 
 // newest returns the nth newest bar of an interval, the open one included; one
@@ -134,6 +139,21 @@ func (k *candleBook) newest(i swapcast.Interval, n int) bar {
 	b := k.open[i]
 	b.join(&k.pending)
 	return b
+}
+
+// find returns the bar of an interval that begins at a time, and the close of the
+// one before it; both 0 where there is none.
+func (k *candleBook) find(i swapcast.Interval, start uint32) (b bar, before float64) {
+	n := 0 // how many begin later
+	if k.open[i].start > start {
+		kept := len(k.past[i].bars)
+		n = 1 + sort.Search(kept, func(back int) bool { return k.past[i].back(back).start <= start })
+	}
+	b = k.newest(i, n)
+	if b.start == start {
+		return b, k.newest(i, n+1).close
+	}
+	return bar{}, b.close
 }
 
 // settle has the pending trades join the open bars.
@@ -163,14 +183,6 @@ type candleClock struct {
 	now    uint32
 	epoch  uint32 // grows when the clock is set back
 	behind int    // trades in a row from long before now
-}
-
-// candleState is what Market holds of all candles.
-type candleState struct {
-	clock     candleClock
-	nCandles  int
-	candleUse lru[mintState] // mints that have candles
-	swapTime  uint32         // of the swap that is being applied, 0 unknown
 }
 
 // timeSwap takes the time of a swap that begins to be applied.
@@ -222,26 +234,25 @@ func (m *Market) candle(ms *mintState, c *contribution, receivedAt int64) {
 	}
 	k := ms.candles
 	if k != nil && c.at == k.pending.start && c.at == m.clock.now && k.epoch == m.clock.epoch {
+		m.journal.book(k)
 		k.pending.add(c)
 		k.receivedAt = receivedAt
 		return
 	}
-	if k == nil {
-		k = &candleBook{epoch: m.clock.epoch}
-		ms.candles = k
+	switch {
+	case k == nil:
+		k = m.newCandles(ms)
 		m.candleUse.pushFront(ms)
+	case k.epoch != m.clock.epoch && c.at < k.open[0].start:
+		m.nCandles -= k.count()
+		k = m.newCandles(ms)
 	}
+	m.journal.book(k)
+	m.journal.opening(k)
 	k.settle()
-	if k.epoch != m.clock.epoch {
-		if c.at < k.open[0].start {
-			m.nCandles -= k.count()
-			k.open, k.past = [swapcast.Intervals]bar{}, [swapcast.Intervals]barRing{}
-		}
-		k.epoch = m.clock.epoch
-	}
-	k.receivedAt = receivedAt
+	k.epoch, k.receivedAt = m.clock.epoch, receivedAt
 	if m.spread(k, c) {
-		m.opts.Metrics.ignore(refuseCandleLate)
+		m.metrics.ignore(refuseCandleLate)
 	} else if c.at == m.clock.now {
 		k.pending.start = c.at
 		m.candleUse.touch(ms)
@@ -260,6 +271,7 @@ func (m *Market) spread(k *candleBook, c *contribution) (late bool) {
 		}
 		if start > b.start {
 			if b.start != 0 {
+				m.journal.bar(k, swapcast.Interval(i), m.opts.CandlesPerInterval-1) //nolint:gosec // nine of them
 				m.nCandles += k.past[i].push(b, m.opts.CandlesPerInterval-1)
 			} else {
 				m.nCandles++
@@ -271,12 +283,20 @@ func (m *Market) spread(k *candleBook, c *contribution) (late bool) {
 	return late
 }
 
+// newCandles begins a mint's candles anew.
+func (m *Market) newCandles(ms *mintState) *candleBook {
+	m.journal.came(coming{what: candlesReplaced, ms: ms, candles: ms.candles})
+	ms.candles = &candleBook{}
+	return ms.candles
+}
+
 func (m *Market) clearCandles(ms *mintState) {
 	if ms.candles == nil {
 		return
 	}
 	m.nCandles -= ms.candles.count()
 	m.candleUse.remove(ms)
+	m.journal.came(coming{what: candlesReplaced, ms: ms, candles: ms.candles})
 	ms.candles = nil
 }
 
@@ -288,7 +308,12 @@ func (m *Market) Tick(unix int64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.clock.now = max(m.clock.now, uint32(unix))
+	m.tick(unix)
+}
+
+func (m *Market) tick(unix int64) {
+	m.recordTick(unix)
+	m.clock.now = max(m.clock.now, uint32(unix)) //nolint:gosec // Tick has the bounds
 }
 
 // Time is the chain's time in Unix seconds, by which candles end; 0 before the
@@ -309,14 +334,14 @@ func (m *Market) Candle(mint solana.PublicKey, interval swapcast.Interval) (swap
 		return swapcast.Candle{Mint: mint, Interval: interval}, false
 	}
 	b := ms.candles.newest(interval, 0)
-	c := m.candleOf(ms, interval, &b)
+	c := m.candleOf(ms.mint, interval, &b)
 	c.ReceivedAt = ms.candles.receivedAt
 	return c, true
 }
 
-func (m *Market) candleOf(ms *mintState, i swapcast.Interval, b *bar) swapcast.Candle {
+func (m *Market) candleOf(mint solana.PublicKey, i swapcast.Interval, b *bar) swapcast.Candle {
 	return swapcast.Candle{
-		Mint: ms.mint, Interval: i, Start: int64(b.start),
+		Mint: mint, Interval: i, Start: int64(b.start),
 		Open: b.open, High: b.high, Low: b.low, Close: b.close,
 		VolumeUSD: b.volume, Trades: uint64(b.trades),
 		Final: m.clock.over(b.start, seconds[i]), Commitment: m.opts.Commitment,
@@ -360,7 +385,7 @@ func (m *Market) Candles(mint solana.PublicKey, interval swapcast.Interval, limi
 		if b.start < at {
 			b = bar{start: at, open: b.close, high: b.close, low: b.close, close: b.close}
 		}
-		candles = append(candles, m.candleOf(ms, interval, &b))
+		candles = append(candles, m.candleOf(ms.mint, interval, &b))
 	}
 	return candles
 }

@@ -17,11 +17,11 @@ func (m *Market) forget() {
 	for m.nTrades > m.opts.MaxTrades {
 		ms := m.tradeUse.tail
 		m.clearTrades(ms)
-		m.opts.Metrics.evict(evictTradesLimit)
+		m.metrics.evict(evictTradesLimit)
 	}
 	for m.nCandles > m.opts.MaxCandles {
 		m.clearCandles(m.candleUse.tail)
-		m.opts.Metrics.evict(evictCandlesLimit)
+		m.metrics.evict(evictCandlesLimit)
 	}
 	if newest := m.poolUse.head; newest != nil {
 		m.trim(newest.base)
@@ -61,26 +61,43 @@ func (m *Market) worth(p *pool) float64 {
 }
 
 func (m *Market) removePool(p *pool, why eviction) {
-	first := m.pools[p.address]
-	switch {
-	case first == p && p.next == nil:
-		delete(m.pools, p.address)
-	case first == p:
-		m.pools[p.address] = p.next
-	default:
-		for first.next != p {
-			first = first.next
-		}
-		first.next = p.next
-	}
+	gone := coming{what: poolWent, p: p, before: m.chained(p)}
+	m.unchain(p, gone.before)
 	m.nPools--
 	m.poolUse.remove(p)
+	m.journal.pool(p)
+	m.journal.mint(p.quote)
 	p.untell()
-	p.base.drop(p)
+	gone.atBase = p.base.drop(p)
 	if !p.quote.reference() {
-		p.quote.drop(p)
+		gone.atQuote = p.quote.drop(p)
 	}
-	m.opts.Metrics.evict(why)
+	m.journal.came(gone)
+	m.metrics.evict(why)
+}
+
+// chained is the pool that p follows at its address, nil where it is the first.
+func (m *Market) chained(p *pool) *pool {
+	before := m.pools[p.address]
+	if before == p {
+		return nil
+	}
+	for before.next != p {
+		before = before.next
+	}
+	return before
+}
+
+// unchain takes p out of the pools at its address.
+func (m *Market) unchain(p, before *pool) {
+	switch {
+	case before != nil:
+		before.next = p.next
+	case p.next != nil:
+		m.pools[p.address] = p.next
+	default:
+		delete(m.pools, p.address)
+	}
 }
 
 func (m *Market) removeMint(ms *mintState, why eviction) {
@@ -95,13 +112,15 @@ func (m *Market) removeMint(ms *mintState, why eviction) {
 	m.order[ms.order], last.order = last, ms.order
 	m.order[len(m.order)-1] = nil
 	m.order = m.order[:len(m.order)-1]
-	m.opts.Metrics.evict(why)
+	m.journal.came(coming{what: mintWent, ms: ms})
+	m.metrics.evict(why)
 }
 
 func (m *Market) clearTrades(ms *mintState) {
 	if len(ms.trades.buf) == 0 {
 		return
 	}
+	m.journal.came(coming{what: tradesWent, ms: ms, trades: ms.trades})
 	m.nTrades -= ms.trades.clear()
 	m.tradeUse.remove(ms)
 }

@@ -29,42 +29,56 @@ type Market struct {
 
 	mu sync.RWMutex // guards everything below and all that it points to
 
-	time   timeline
-	lastAt int64 // receipt of the newest swap, Unix ns
-	solUSD quoteValue
-
-	mints    map[solana.PublicKey]*mintState
-	order    []*mintState // every mint, in no particular order, for Top
-	pools    map[solana.PublicKey]*pool
-	nPools   int
-	nTrades  int
-	mintUse  lru[mintState] // mints that quote others are not in it
-	poolUse  lru[pool]
-	tradeUse lru[mintState]
-	tokens   map[solana.PublicKey]swapcast.Token
-	candleState
+	facts
+	mints     map[solana.PublicKey]*mintState
+	order     []*mintState // every mint, in no particular order, for Top
+	pools     map[solana.PublicKey]*pool
+	mintUse   lru[mintState] // mints that quote others are not in it
+	poolUse   lru[pool]
+	tradeUse  lru[mintState] // mints of which trades are kept
+	candleUse lru[mintState] // mints that have candles
+	tokens    map[solana.PublicKey]swapcast.Token
 
 	// Used by the applying goroutine only.
 	scratch []candidate
+	metrics *Metrics // nil while swaps are applied again
+	journal *journal // nil: none is kept
+}
+
+// facts is what a swap changes in the market as a whole; a plain value, so that
+// an earlier one can be put back.
+type facts struct {
+	time     timeline
+	lastAt   int64 // receipt of the newest swap, Unix ns
+	solUSD   quoteValue
+	clock    candleClock
+	swapTime uint32 // of the swap that is being applied, 0 unknown
+	nPools   int
+	nTrades  int
+	nCandles int
 }
 
 // New makes an empty market that knows the built-in tokens.
 func New(opts Options) *Market {
 	m := &Market{
-		opts:        opts.withDefaults(),
-		mints:       make(map[solana.PublicKey]*mintState),
-		pools:       make(map[solana.PublicKey]*pool),
-		tokens:      make(map[solana.PublicKey]swapcast.Token),
-		mintUse:     lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
-		poolUse:     lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
-		tradeUse:    lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
-		candleState: candleState{candleUse: lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.candles.links }}},
-		second:      secondQuotes(),
+		opts:      opts.withDefaults(),
+		mints:     make(map[solana.PublicKey]*mintState),
+		pools:     make(map[solana.PublicKey]*pool),
+		tokens:    make(map[solana.PublicKey]swapcast.Token),
+		mintUse:   lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
+		poolUse:   lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
+		tradeUse:  lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
+		candleUse: lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.candleLinks }},
+		second:    secondQuotes(),
+		metrics:   opts.Metrics,
 	}
 	m.AddTokens(builtinTokens())
 	m.sol = m.addMint(swapcast.NativeMint(), rankSOL)
 	m.usdt = m.addMint(swapcast.USDT(), rankUSDT)
 	m.usdc = m.addMint(swapcast.USDC(), rankUSDC)
+	if opts.JournalSwaps > 0 {
+		m.keepJournal(opts.JournalSwaps)
+	}
 	return m
 }
 
@@ -74,10 +88,11 @@ func New(opts Options) *Market {
 func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 	out.Prices, out.Trades = out.Prices[:0], out.Trades[:0]
 	if why, bad := refused(s); bad {
-		m.opts.Metrics.ignore(why)
+		m.metrics.ignore(why)
+		m.recordSwap(s, 0, entryRefused)
 		return
 	}
-	if mt := m.opts.Metrics; mt != nil && mt.StagePrice != nil {
+	if mt := m.metrics; mt != nil && mt.StagePrice != nil {
 		start := m.opts.Now()
 		defer func() { mt.StagePrice.Observe(m.opts.Now().Sub(start).Seconds()) }()
 	}
@@ -88,10 +103,17 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 	if at == 0 {
 		at = m.opts.Now().UnixNano()
 	}
+	m.apply(s, at, out)
+	m.sizes()
+}
+
+// apply is Apply for a swap that says something, received at the given time.
+func (m *Market) apply(s *swapcast.Swap, at int64, out *Update) {
+	m.recordSwap(s, at, entrySwap)
 	m.lastAt = at
 	restart := m.time.advance(s)
 	if restart {
-		m.opts.Metrics.ignore(refuseRestart)
+		m.metrics.ignore(refuseRestart)
 	}
 	m.timeSwap(s, at, restart)
 
@@ -101,7 +123,10 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 	m.price(s, base, quote, out)
 	m.trade(s, in, out2, base, quote, counts, out)
 	m.forget()
-	m.opts.Metrics.sizes(m.nPools, len(m.mints), m.nTrades, m.nCandles)
+}
+
+func (m *Market) sizes() {
+	m.metrics.sizes(m.nPools, len(m.mints), m.nTrades, m.nCandles)
 }
 
 // refused tells whether a swap says nothing at all.
@@ -126,8 +151,9 @@ func (m *Market) touch(mint solana.PublicKey, decimals uint8, slot uint64) *mint
 	if !ms.reference() {
 		m.mintUse.touch(ms)
 	}
+	m.journal.mint(ms)
 	if !ms.learn(decimals) {
-		m.opts.Metrics.ignore(refuseDecimals)
+		m.metrics.ignore(refuseDecimals)
 	}
 	if ms.state.trades == 0 {
 		ms.state.firstSlot = slot
@@ -144,6 +170,7 @@ func (m *Market) addMint(mint solana.PublicKey, r rank) *mintState {
 	}
 	m.mints[mint] = ms
 	m.order = append(m.order, ms)
+	m.journal.came(coming{what: mintCame, ms: ms})
 	if r == rankToken {
 		m.mintUse.pushFront(ms)
 	}
@@ -163,12 +190,12 @@ func order(a, b *mintState) (base, quote *mintState) {
 // reports whether the swap counts as trading, beside what it says of the price.
 func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) bool {
 	if s.Pool.IsZero() {
-		m.opts.Metrics.ignore(refusePoolOwner)
+		m.metrics.ignore(refusePoolOwner)
 		return true
 	}
 	p := m.pools[s.Pool]
 	if p != nil && p.dex != s.DEX {
-		m.opts.Metrics.ignore(refusePoolOwner)
+		m.metrics.ignore(refusePoolOwner)
 		return true
 	}
 	for p != nil && (p.base != base || p.quote != quote) {
@@ -180,12 +207,13 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) boo
 		m.poolUse.touch(p)
 	}
 	if p.late(s, m.time.number) {
-		m.opts.Metrics.ignore(refuseLate)
+		m.metrics.ignore(refuseLate)
 		return true
 	}
+	m.journal.pool(p)
 	before := p.state.slot
 	if !p.observe(s, m.time.number, at) {
-		m.opts.Metrics.ignore(refuseSpot)
+		m.metrics.ignore(refuseSpot)
 	}
 	p.tell()
 	if p.pricing() {
@@ -196,7 +224,7 @@ func (m *Market) observe(s *swapcast.Swap, base, quote *mintState, at int64) boo
 		m.season(p, before, paid)
 	}
 	if p.state.washed {
-		m.opts.Metrics.ignore(refuseWash)
+		m.metrics.ignore(refuseWash)
 	}
 	return !p.state.washed
 }
@@ -209,6 +237,7 @@ func (m *Market) addPool(s *swapcast.Swap, base, quote *mintState) *pool {
 	}
 	m.pools[s.Pool] = p
 	m.nPools++
+	m.journal.came(coming{what: poolCame, p: p})
 	m.poolUse.pushFront(p)
 	base.pools = append(base.pools, p)
 	if !quote.reference() {
@@ -278,6 +307,7 @@ func (m *Market) trade(s *swapcast.Swap, in, taken, base, quote *mintState, coun
 			}
 		}
 		out.Trades = append(out.Trades, t)
+		m.journal.trade(ms, m.opts.TradesPerMint)
 		grown := ms.trades.add(&t, m.opts.TradesPerMint)
 		m.nTrades += grown
 		if grown > 0 && len(ms.trades.buf) == 1 {

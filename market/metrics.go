@@ -11,6 +11,9 @@ type Metrics struct {
 	pools, mints, trades, candles prometheus.Gauge
 	evicted                       map[eviction]prometheus.Counter
 	ignored                       map[refusal]prometheus.Counter
+
+	journaled                                      prometheus.Gauge
+	forgotten, retracted, replayed, unknownRetract prometheus.Counter
 }
 
 type (
@@ -57,6 +60,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "swapcast_market_ignored_total",
 		Help: "Swaps of which something was not used for a price or a candle, by reason.",
 	}, []string{"reason"})
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
 	m := &Metrics{
 		pools:   gauge("swapcast_market_pools", "Pools followed."),
 		mints:   gauge("swapcast_market_mints", "Mints followed."),
@@ -83,9 +89,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			refuseWash:       ig.WithLabelValues("wash_trade"),
 			refuseCandleLate: ig.WithLabelValues("candle_late"),
 		},
+		journaled: gauge("swapcast_market_journal_swaps", "Swaps that a retraction can take back, as of the last time that slots were settled."),
+		forgotten: counter("swapcast_market_journal_overflow_total", "Swaps made final because the journal was full, before their slots were settled."),
+		retracted: counter("swapcast_market_retracted_swaps_total", "Swaps taken back because their slot died."),
+		replayed:  counter("swapcast_market_replayed_swaps_total", "Swaps applied again because one before them was taken back."),
+		unknownRetract: counter("swapcast_market_retract_unknown_total",
+			"Transactions that should be taken back and were not, or not whole: never applied, settled, or out of the journal."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.pools, m.mints, m.trades, m.candles, ev, ig)
+		reg.MustRegister(m.pools, m.mints, m.trades, m.candles, ev, ig,
+			m.journaled, m.forgotten, m.retracted, m.replayed, m.unknownRetract)
 	}
 	return m
 }
@@ -108,5 +121,32 @@ func (m *Metrics) sizes(pools, mints, trades, candles int) {
 		m.mints.Set(float64(mints))
 		m.trades.Set(float64(trades))
 		m.candles.Set(float64(candles))
+	}
+}
+
+// overflow counts a swap that the journal had no room for any more.
+func (m *Metrics) overflow() {
+	if m != nil {
+		m.forgotten.Inc()
+	}
+}
+
+func (m *Metrics) journal(swaps int) {
+	if m != nil {
+		m.journaled.Set(float64(swaps))
+	}
+}
+
+func (m *Metrics) unknown(transactions int) {
+	if m != nil {
+		m.unknownRetract.Add(float64(transactions))
+	}
+}
+
+func (m *Metrics) retract(r *Retraction) {
+	if m != nil {
+		m.retracted.Add(float64(r.Swaps))
+		m.replayed.Add(float64(r.Replayed))
+		m.unknown(len(r.Unknown))
 	}
 }

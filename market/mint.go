@@ -21,13 +21,15 @@ type mintState struct {
 	pools         []*pool // as base, or as quote where it is no reference mint
 	state         mintFacts
 	trades        ring
+	quote         secondQuote      // of second quotes
 	links         links[mintState] // in Market.mintUse
 	tradeLinks    links[mintState] // in Market.tradeUse, where trades are kept
 	candles       *candleBook      // nil: none kept
+	candleLinks   links[mintState] // in Market.candleUse, where candles are kept
 }
 
-// mintFacts is all that a swap changes in a mint beside its pools and trades; a
-// plain value, so that an earlier one can be put back.
+// mintFacts is all that a swap changes in a mint beside its pools, its trades, its
+// candles and its value as a quote; a plain value, so that an earlier one can be put back.
 type mintFacts struct {
 	cause        cause
 	firstSlot    uint64
@@ -35,10 +37,9 @@ type mintFacts struct {
 	trades       uint64
 	volume       float64 // US dollars, decayed, as of volumeSlot
 	volumeSlot   uint64
-	liquidityUSD float64     // as last computed, for Top
-	quote        secondQuote // of second quotes
-	quoting      float64     // what the pools that it quotes hold, in its raw units; reference mints only
-	usd          float64     // as last published, 0 unknown
+	liquidityUSD float64 // as last computed, for Top
+	quoting      float64 // what the pools that it quotes hold, in its raw units; reference mints only
+	usd          float64 // as last published, 0 unknown
 	priced       bool
 }
 
@@ -74,16 +75,18 @@ func (ms *mintState) learn(decimals uint8) bool {
 	return ms.decimals == decimals
 }
 
-func (ms *mintState) drop(p *pool) {
+// drop forgets a pool and returns the place that it had.
+func (ms *mintState) drop(p *pool) int {
 	for i, q := range ms.pools {
 		if q == p {
 			last := len(ms.pools) - 1
 			ms.pools[i] = ms.pools[last]
 			ms.pools[last] = nil
 			ms.pools = ms.pools[:last]
-			return
+			return i
 		}
 	}
+	return -1
 }
 
 // addVolume adds a trade's dollars to the decayed volume.

@@ -76,7 +76,7 @@ func (m *Market) quoteValue(q *mintState) quoteValue {
 // secondValue brings a second quote's value from its last swap to the present:
 // the part of it that is quoted in SOL moves with SOL.
 func (m *Market) secondValue(q *mintState) quoteValue {
-	v := q.state.quote
+	v := q.quote
 	if !v.known {
 		return quoteValue{}
 	}
@@ -97,7 +97,8 @@ func (m *Market) keepQuote(ms *mintState, e *estimate) {
 		m.solUSD = v
 	case rankStaked, rankDollar:
 		v.depth = e.depth
-		ms.state.quote = secondQuote{v, e.solShare, m.solUSD.usd, m.time.slot}
+		m.journal.quote(ms)
+		ms.quote = secondQuote{v, e.solShare, m.solUSD.usd, m.time.slot}
 	default: // tokens quote nothing, the two stables count as one
 	}
 }

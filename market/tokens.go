@@ -79,9 +79,15 @@ func builtinTokens() []swapcast.Token {
 func (m *Market) AddTokens(tokens []swapcast.Token) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.addTokens(tokens)
+}
+
+func (m *Market) addTokens(tokens []swapcast.Token) {
+	m.recordTokens(tokens)
 	for _, t := range tokens {
 		m.tokens[t.Mint] = t
 		if ms := m.mints[t.Mint]; ms != nil && t.Known && !ms.reference() {
+			m.journal.mint(ms)
 			ms.decimals, ms.decimalsKnown = t.Decimals, true
 		}
 	}
