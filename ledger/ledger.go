@@ -1,110 +1,343 @@
 package ledger
 
 import (
-	"time"
+	"hash/maphash"
+	"math/bits"
+
+	"github.com/gagliardetto/solana-go"
 
 	"github.com/swapcast/swapcast"
 )
 
 // Ledger hears sources and decides. See the package's comment.
-type Ledger struct{ opt Options }
+type Ledger struct {
+	opt Options // fixed
+
+	// Owned by the goroutine that calls.
+	now     int64 // newest time heard of, Unix nanoseconds
+	win     window
+	idx     index
+	src     sources
+	front   frontier
+	pace    pace
+	gaps    []GapRange
+	late    []swapcast.TxRef // asked about after their slot was confirmed
+	batch   []*entry         // scratch, as is the next
+	later   []swapcast.TxRef
+	stats   Stats
+	dropped refusals
+}
+
+// frontier is how far things are decided.
+type frontier struct {
+	started    bool   // Start was called: floor is fixed
+	floor      uint64 // slots from here on are owed, 0 unknown
+	lowest     uint64 // lowest slot heard of
+	head       uint64 // newest slot heard of
+	maxChain   uint64 // newest slot of the confirmed chain
+	out        uint64 // newest slot confirmed to the outside
+	swept      uint64 // slots up to it are forgotten once they are decided
+	checkpoint uint64
+	settled    uint64
+	moved      bool // something changed that may let slots out
+}
 
 // New returns an empty ledger.
-func New(o Options) *Ledger { return &Ledger{opt: o.withDefaults()} }
+func New(o Options) *Ledger {
+	o = o.withDefaults()
+	size := uint64(1) << bits.Len64(o.MaxSlots-1)
+	l := &Ledger{opt: o}
+	l.win.ring = make([]*slotState, size)
+	l.idx.bySig = make(map[solana.Signature]*entry)
+	l.idx.seed = maphash.MakeSeed()
+	l.src.endpoints = make(map[string]*endpoint)
+	l.src.streams = make(map[streamKey]*stream)
+	return l
+}
 
 // Start says where an earlier run ended: every slot up to checkpoint is done,
 // and everything above it is owed. Called before anything else, or not at all.
-func (l *Ledger) Start(checkpoint uint64) {}
+// A checkpoint of 0 is none.
+func (l *Ledger) Start(checkpoint uint64) {
+	if checkpoint == 0 {
+		return
+	}
+	l.win.base = checkpoint + 1
+	l.front = frontier{
+		started: true, floor: checkpoint + 1, lowest: checkpoint + 1, head: checkpoint,
+		out: checkpoint, swept: checkpoint, checkpoint: checkpoint, settled: checkpoint,
+	}
+}
 
-// Began says that the stream's filters are complete from slot from on.
-func (l *Ledger) Began(src Source, from uint64, now int64) {}
+// Began says that the stream's filters are complete from slot from on. Said
+// again, the last one counts.
+func (l *Ledger) Began(src Source, from uint64, now int64) {
+	l.at(now)
+	_, st := l.src.of(src, l.opt.Metrics)
+	if st == nil {
+		return
+	}
+	st.began, st.from = true, from
+	f := &l.front
+	if f.floor == 0 || !f.started && f.out == 0 && from < f.floor {
+		l.place(from)
+		f.floor = max(from, l.win.base)
+		f.checkpoint = f.floor - 1
+	}
+	l.proveWaiting(st)
+	f.moved = true
+}
 
 // Ended says that the stream was cut: it proves nothing more.
-func (l *Ledger) Ended(src Source, now int64) {}
+func (l *Ledger) Ended(src Source, now int64) {
+	l.at(now)
+	_, st := l.src.of(src, l.opt.Metrics)
+	if st == nil {
+		return
+	}
+	for n := l.win.base; n <= l.front.head; n++ {
+		if s := l.win.get(n); s != nil {
+			s.confBy &^= st.bit
+			s.fate.dirty = true
+		}
+	}
+	l.src.end(st)
+	l.front.moved = true
+}
+
+// at lets time pass: it never goes back.
+func (l *Ledger) at(now int64) { l.now = max(l.now, now) }
+
+// begin is the first thing that every call with an Effects does.
+func (l *Ledger) begin(now int64) {
+	l.at(now)
+	l.idx.recycle()
+}
+
+// place sets the window around the first slot heard of: others may tell of
+// older ones.
+func (l *Ledger) place(slot uint64) {
+	if l.win.base == 0 {
+		l.win.base = max(slot-min(slot, uint64(len(l.win.ring)/2)), 1)
+	}
+}
+
+// slotFor returns the state of a slot that a source tells of, nil for one that
+// is settled or makes no sense.
+func (l *Ledger) slotFor(slot uint64, st *stream, out *Effects) *slotState {
+	if slot == 0 {
+		l.refuse(refuseSlot)
+		return nil
+	}
+	l.place(slot)
+	f := &l.front
+	if slot < l.win.base {
+		l.refuse(refuseSettled)
+		return nil
+	}
+	// A server that names a slot of the far future must not make the ledger
+	// forget the present.
+	if far := uint64(len(l.win.ring) / 2); f.head != 0 && slot > f.head && slot-f.head > far &&
+		(st == nil || !st.began || slot < st.from || slot-st.from > far) {
+		l.refuse(refuseFar)
+		return nil
+	}
+	if slot-l.win.base >= uint64(len(l.win.ring)) {
+		l.giveUp(slot-uint64(len(l.win.ring))+1, out)
+	}
+	if f.lowest == 0 || slot < f.lowest {
+		f.lowest = slot
+	}
+	if slot > f.head {
+		l.pace.advance(f.head, slot, l.now)
+		f.head = slot
+	}
+	return l.win.ensure(slot)
+}
 
 // Known reports whether this endpoint has brought the transaction in that bank
 // before (or its slot is settled): there is nothing to parse, and Tx need not
 // be called. It notes the arrival. It allocates nothing.
-func (l *Ledger) Known(src Source, ref swapcast.TxRef, bank uint64) bool { return false }
+func (l *Ledger) Known(src Source, ref swapcast.TxRef, bank uint64) bool {
+	ep, st := l.src.of(src, l.opt.Metrics)
+	if s := l.win.get(ref.Slot); ref.Slot < l.win.base || s != nil && s.fate.settled {
+		l.refuse(refuseSettled)
+		l.arrived(st, ref.Slot)
+		return true
+	}
+	e := l.idx.find(ref.Signature, ref.Slot)
+	if e == nil {
+		return false
+	}
+	i := e.slot.last(ep, bank)
+	if i < 0 || e.seen&(1<<i) == 0 || (bank == 0 && e.slot.vers[i].dead) {
+		return false
+	}
+	ep.stats.Duplicates++
+	ep.metrics.duplicate()
+	l.arrived(st, ref.Slot)
+	return true
+}
+
+// arrived notes that the stream brought a transaction of the slot.
+func (l *Ledger) arrived(st *stream, slot uint64) {
+	if st == nil || slot <= st.maxTx {
+		return
+	}
+	// Slots of the far future are refused, but for what Began said.
+	if slot > l.front.head && l.front.head != 0 && slot-l.front.head > uint64(len(l.win.ring)) {
+		return
+	}
+	st.maxTx = slot
+	st.endpoint.stats.Slot = max(st.endpoint.stats.Slot, slot)
+	l.proveWaiting(st)
+}
+
+// proveWaiting proves what the stream confirmed and may prove by now.
+func (l *Ledger) proveWaiting(st *stream) {
+	if len(st.waiting) == 0 {
+		return
+	}
+	kept := st.waiting[:0]
+	for _, slot := range st.waiting {
+		s := l.win.get(slot)
+		switch {
+		case s == nil || s.fate.proved:
+		case st.proves(slot):
+			l.prove(s)
+		default:
+			kept = append(kept, slot)
+		}
+	}
+	st.waiting = kept
+}
+
+// prove marks a slot as complete.
+func (l *Ledger) prove(s *slotState) {
+	s.fate.proved, s.fate.dirty = true, true
+	l.front.moved = true
+}
 
 // Tx hears a transaction; what is kept of t is copied.
-func (l *Ledger) Tx(src Source, t *Tx, out *Effects) {}
+func (l *Ledger) Tx(src Source, t *Tx, out *Effects) {
+	l.begin(t.ReceivedAt)
+	ep, st := l.src.of(src, l.opt.Metrics)
+	if s := l.slotFor(t.Slot, st, out); s != nil {
+		l.arrived(st, t.Slot)
+		l.hear(ep, s, t, out)
+	} else if t.Slot < l.win.base {
+		l.arrived(st, t.Slot)
+	}
+	l.settleIfMoved(out)
+}
+
+// hear takes a transaction of a slot that is kept.
+func (l *Ledger) hear(ep *endpoint, s *slotState, t *Tx, out *Effects) {
+	if s.fate.settled {
+		l.refuse(refuseSettled)
+		return
+	}
+	e := l.idx.find(t.Signature, t.Slot)
+	if e == nil && l.idx.count >= l.opt.MaxTxs && !l.makeRoom(s, out) {
+		return
+	}
+	i := s.txVersion(ep, t.Bank)
+	if i < 0 {
+		l.refuse(refuseBanks)
+		return
+	}
+	hash := l.idx.hash(t)
+	switch {
+	case e == nil:
+		e = l.idx.insert(t.Signature, s)
+		e.variants = append(e.variants, variant{hash: hash, seen: 1 << i, tx: l.idx.copyOf(t)})
+		s.fate.dirty = true
+	case e.seen&(1<<i) != 0:
+		ep.stats.Duplicates++
+		ep.metrics.duplicate()
+		return // an endpoint that contradicts itself is believed the first time
+	default:
+		l.another(e, i, hash, t)
+	}
+	e.seen |= 1 << i
+	l.raced(e, ep, t.ReceivedAt)
+	if ep.rpc {
+		s.fate.dirty, l.front.moved = true, true // it may be what the slot waits for
+		l.chain(s, out)                          // the filler tells of the confirmed chain only
+	}
+	l.judge(e, out)
+}
+
+// another takes a further copy of a transaction.
+func (l *Ledger) another(e *entry, version int, hash uint64, t *Tx) {
+	for i := range e.variants {
+		v := &e.variants[i]
+		if v.hash != hash {
+			continue
+		}
+		v.seen |= 1 << version
+		if v.tx != nil && !e.told {
+			// What one source does not tell another one may.
+			if v.tx.Index == 0 {
+				v.tx.Index = t.Index
+			}
+			if v.tx.BlockTime == 0 {
+				v.tx.BlockTime = t.BlockTime
+			}
+		}
+		return
+	}
+	v := variant{hash: hash, seen: 1 << version}
+	if !e.told {
+		v.tx = l.idx.copyOf(t)
+	}
+	e.variants = append(e.variants, v)
+	e.slot.fate.dirty = true
+	if !e.argued && len(e.variants) > 1 {
+		e.argued = true
+		l.stats.Disputed++
+		l.opt.Metrics.disputed()
+	}
+	if e.told {
+		l.disagreed(e.slot.vers[version].endpoint, disagreeContent)
+	}
+}
 
 // Slot hears that a slot entered a stage.
-func (l *Ledger) Slot(src Source, u *swapcast.SlotUpdate, now int64, out *Effects) {}
+func (l *Ledger) Slot(src Source, u *swapcast.SlotUpdate, now int64, out *Effects) {
+	l.begin(now)
+	ep, st := l.src.of(src, l.opt.Metrics)
+	if s := l.slotFor(u.Slot, st, out); s != nil && int(u.Status) < statuses {
+		ep.stats.Slot = max(ep.stats.Slot, u.Slot)
+		if s.at[u.Status] == 0 {
+			s.at[u.Status] = now
+		}
+		l.stage(ep, st, s, u, out)
+	}
+	l.settleIfMoved(out)
+}
 
 // Block hears of a whole block: its parent and its time.
-func (l *Ledger) Block(src Source, b *swapcast.BlockMeta, now int64, out *Effects) {}
-
-// Filled says that RPC has told everything of the slot that the filters want,
-// through Tx (and Block, for its parent): it is in the confirmed chain, complete,
-// and nothing else is in it.
-func (l *Ledger) Filled(slot uint64, out *Effects) {}
-
-// Skipped says that the chain has no block in the slot.
-func (l *Ledger) Skipped(slot uint64, out *Effects) {}
-
-// Lost says that the slots from..to cannot be had.
-func (l *Ledger) Lost(from, to uint64, reason string, out *Effects) {}
-
-// Absent answers StepDisputed: RPC says that the slot holds no such
-// transaction.
-func (l *Ledger) Absent(ref swapcast.TxRef, out *Effects) {}
-
-// Tick lets time pass: called a few times a second.
-func (l *Ledger) Tick(now int64, out *Effects) {}
-
-// Checkpoint is the slot up to which everything is decided, 0 for none.
-func (l *Ledger) Checkpoint() uint64 { return 0 }
-
-// Settled is the slot up to which nothing will be retracted any more: what the
-// processed market may forget its journal for.
-func (l *Ledger) Settled() uint64 { return 0 }
-
-// SlotLength is the measured length of a slot, 0 while unknown.
-func (l *Ledger) SlotLength() time.Duration { return 0 }
-
-// GapRange is a range of slots that was declared lost.
-type GapRange struct {
-	From, To uint64
-	Reason   string
-	At       int64 // Unix nanoseconds
+func (l *Ledger) Block(src Source, b *swapcast.BlockMeta, now int64, out *Effects) {
+	l.begin(now)
+	ep, st := l.src.of(src, l.opt.Metrics)
+	if s := l.slotFor(b.Slot, st, out); s != nil && !s.fate.settled {
+		ep.stats.Slot = max(ep.stats.Slot, b.Slot)
+		if b.BlockTime != 0 && (s.blockTime == 0 || ep.rpc) {
+			s.blockTime = b.BlockTime
+		}
+		i := s.last(ep, b.Bank)
+		if i < 0 || b.Bank == 0 && s.vers[i].dead {
+			i = s.txVersion(ep, b.Bank)
+		}
+		l.linked(s, i, b.ParentSlot, out)
+	}
+	l.settleIfMoved(out)
 }
 
-// Gaps returns the recorded gaps, oldest first; the newest 256 are kept.
-func (l *Ledger) Gaps() []GapRange { return nil }
-
-// Stats returns what status pages show, as a copy.
-func (l *Ledger) Stats() Stats { return Stats{} }
-
-// Stats is the ledger's state in numbers.
-type Stats struct {
-	Slot         uint64 // newest slot heard of
-	Confirmed    uint64 // newest slot confirmed to the outside
-	Checkpoint   uint64
-	Settled      uint64
-	SlotLength   time.Duration
-	Slots        int    // kept
-	Txs          int    // kept
-	Held         int    // slots of the confirmed chain that wait
-	Unproved     uint64 // slots confirmed without proof, ever
-	MissingSlots int    // asked for and not there yet
-	GapSlots     uint64 // declared lost, ever
-	Applied      uint64
-	Retracted    uint64
-	Late         uint64
-	Disputed     uint64 // transactions whose copies differed, ever
-	Endpoints    []EndpointStats
-}
-
-// EndpointStats is one endpoint's part in the race.
-type EndpointStats struct {
-	Endpoint      string
-	Streams       int           // running ones
-	First         uint64        // transactions that it brought before all others
-	Behind        uint64        // those that it brought after another
-	BehindMean    time.Duration // exponentially weighted mean of by how much
-	Duplicates    uint64        // brought again by itself
-	Disagreements uint64        // of its words that were not believed
-	Slot          uint64        // newest slot heard of from it
+// settleIfMoved lets out what may go, after a call that changed something.
+func (l *Ledger) settleIfMoved(out *Effects) {
+	if l.front.moved {
+		l.advance(out)
+	}
 }

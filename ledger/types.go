@@ -92,7 +92,6 @@ const (
 const (
 	GapNoFiller = "no_backfill" // no stream covers it and no filler is there
 	GapOverflow = "overflow"    // given up undecided, for MaxSlots or MaxTxs
-	GapRestart  = "new_timeline"
 )
 
 // Step is one thing to do. Tx and Txs belong to the ledger: they are read

@@ -1,0 +1,158 @@
+package ledger
+
+import "github.com/swapcast/swapcast"
+
+// chain says that a slot is in the confirmed chain: so are its ancestors, and
+// what lies between one and its parent is not.
+func (l *Ledger) chain(s *slotState, out *Effects) {
+	f := &l.front
+	for {
+		if s.fate.aside {
+			l.refuse(refuseConflict) // two words about the chain contradict each other
+			return
+		}
+		if !s.fate.chain {
+			s.fate.chain, s.fate.dirty = true, true
+			s.wait.chain = l.now
+			f.maxChain = max(f.maxChain, s.slot)
+			f.moved = true
+			if l.closed(s) && !s.fate.out {
+				l.lateSlot(s, out)
+			}
+		}
+		parent := s.parent()
+		if s.fate.walked || parent == 0 {
+			return
+		}
+		s.fate.walked = true
+		owed := f.lowest // what nobody has told of, and nobody owes, is not made up
+		if f.floor != 0 {
+			owed = min(owed, f.floor)
+		}
+		low := max(parent+1, l.win.base, owed)
+		for n := s.slot - 1; n >= low; n-- {
+			l.setAside(l.win.ensure(n), RetractAside, out)
+		}
+		if parent < l.win.base || parent < owed {
+			return
+		}
+		s = l.win.ensure(parent)
+	}
+}
+
+// setAside says that the confirmed chain does not hold the slot.
+func (l *Ledger) setAside(s *slotState, reason string, out *Effects) {
+	if s.fate.aside {
+		return
+	}
+	if s.fate.chain || s.fate.out {
+		l.refuse(refuseConflict)
+		return
+	}
+	s.fate.aside = true
+	l.front.moved = true
+	batch := l.batch[:0]
+	for _, e := range s.entries {
+		if e.counted && !e.told {
+			batch = append(batch, e)
+		}
+	}
+	l.retract(s, batch, reason, out)
+	l.batch = batch[:0]
+}
+
+// lateSlot takes a slot that turns out to be in the confirmed chain after
+// later ones were confirmed to the outside.
+func (l *Ledger) lateSlot(s *slotState, out *Effects) {
+	s.fate.out = true
+	for _, e := range s.entries {
+		l.judgeLate(e, out)
+	}
+}
+
+// judgeLate decides on a transaction of a slot that was confirmed or passed by
+// without it: it is told once it is proved to belong there.
+func (l *Ledger) judgeLate(e *entry, out *Effects) {
+	s := e.slot
+	if e.told || !e.alive() || !s.fate.chain {
+		return
+	}
+	good := s.good()
+	if e.seen&good == 0 {
+		return // its endpoint has not confirmed it
+	}
+	if o := l.elsewhere(e); o != nil {
+		if o.told {
+			l.refuse(refuseTwice)
+			return
+		}
+		l.pushRetract(o, RetractMoved, out)
+	}
+	if !e.counted {
+		e.pick = e.best()
+		if l.opt.Fills && e.seen&s.rpc == 0 && !e.asked && s.wait.asks < l.opt.MaxDisputes {
+			l.ask(e, out)
+		}
+		if e.asked && e.seen&s.rpc == 0 && l.now < s.wait.dispute+int64(l.opt.DisputeFor) {
+			if !e.queued {
+				e.queued = true
+				l.late = append(l.late, e.ref())
+			}
+			return
+		}
+	}
+	l.tellLate(e, out)
+}
+
+// tellLate gives a transaction to the markets after its slot.
+func (l *Ledger) tellLate(e *entry, out *Effects) {
+	l.stats.Late++
+	l.opt.Metrics.lateOne()
+	out.Steps = append(out.Steps, Step{
+		Kind: StepLate, Applied: e.counted, Slot: e.slot.slot, Tx: e.tx(),
+	})
+	e.counted, e.told = true, true
+	l.blameOmission(e)
+	l.idx.drop(e)
+}
+
+// ask asks the filler for one transaction.
+func (l *Ledger) ask(e *entry, out *Effects) {
+	e.asked = true
+	e.slot.wait.asks++
+	e.slot.wait.dispute = l.now
+	out.Steps = append(out.Steps, Step{Kind: StepDisputed, Slot: e.slot.slot, Ref: e.ref()})
+}
+
+// tickLate looks again at what was asked about: without an answer it stands.
+func (l *Ledger) tickLate(out *Effects) {
+	l.late, l.later = l.later[:0], l.late
+	for _, ref := range l.later {
+		if e := l.idx.find(ref.Signature, ref.Slot); e != nil {
+			e.queued = false
+			l.judgeLate(e, out)
+		}
+	}
+}
+
+// Absent answers StepDisputed: RPC says that the slot holds no such
+// transaction.
+func (l *Ledger) Absent(ref swapcast.TxRef, out *Effects) {
+	l.begin(l.now)
+	e := l.idx.find(ref.Signature, ref.Slot)
+	if e == nil || e.absent || e.seen&e.slot.rpc != 0 {
+		return
+	}
+	l.blame(e, e.seen, disagreeInvented)
+	if e.told {
+		l.refuse(refuseConflict) // confirmed already: it stands
+		return
+	}
+	e.absent = true
+	e.slot.fate.dirty = true
+	l.front.moved = true
+	if e.counted {
+		l.retractOne(e, RetractAbsent, out)
+	}
+	l.settleIfMoved(out)
+}

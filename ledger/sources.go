@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"math/bits"
+	"time"
+)
+
+// maxStreams bounds the streams that run at once and the endpoints that are
+// told apart, for masks of 64 bits.
+const maxStreams = 64
+
+// endpoint is one server.
+type endpoint struct {
+	name      string
+	number    int // bit in masks, the last one for all that are too many
+	rpc       bool
+	authority uint8
+	stats     EndpointStats
+	metrics   *endpointMetrics
+}
+
+func (e *endpoint) bit() uint64 { return 1 << e.number }
+
+// stream is one stream run.
+type stream struct {
+	src      Source
+	endpoint *endpoint
+	bit      uint64 // 0 for one too many: it proves nothing
+	began    bool
+	from     uint64   // complete from this slot on, where began
+	maxTx    uint64   // newest slot of which it brought a transaction
+	maxConf  uint64   // newest slot that it confirmed
+	waiting  []uint64 // slots that it confirmed and has not proved
+}
+
+// proves reports whether a slot that the stream confirmed is complete by it.
+func (s *stream) proves(slot uint64) bool {
+	return s.began && s.from <= slot && s.maxTx >= slot
+}
+
+// sources are all that is heard.
+type sources struct {
+	endpoints map[string]*endpoint
+	list      []*endpoint
+	streams   map[streamKey]*stream
+	taken     uint64 // bits of the streams that run
+
+	last         Source // of the call before, and what it was
+	lastEndpoint *endpoint
+	lastStream   *stream
+}
+
+type streamKey struct {
+	endpoint string
+	stream   uint64
+}
+
+// of returns where src is, and its stream: nil for the filler.
+func (x *sources) of(src Source, m *Metrics) (*endpoint, *stream) {
+	if x.lastEndpoint != nil && x.last == src {
+		return x.lastEndpoint, x.lastStream
+	}
+	e := x.endpoints[src.Endpoint]
+	if e == nil {
+		e = &endpoint{
+			name: src.Endpoint, number: min(len(x.list), maxStreams-1),
+			rpc: src.Authority == AuthorityRPC, metrics: m.endpoint(src.Endpoint),
+		}
+		e.stats.Endpoint = src.Endpoint
+		x.endpoints[src.Endpoint] = e
+		x.list = append(x.list, e)
+	}
+	e.authority = src.Authority
+	var s *stream
+	if !e.rpc {
+		key := streamKey{src.Endpoint, src.Stream}
+		if s = x.streams[key]; s == nil {
+			s = &stream{src: src, endpoint: e}
+			if free := ^x.taken; free != 0 {
+				s.bit = 1 << bits.TrailingZeros64(free)
+				x.taken |= s.bit
+			}
+			x.streams[key] = s
+			e.stats.Streams++
+		}
+	}
+	x.last, x.lastEndpoint, x.lastStream = src, e, s
+	return e, s
+}
+
+// end forgets a stream.
+func (x *sources) end(s *stream) {
+	delete(x.streams, streamKey{s.src.Endpoint, s.src.Stream})
+	x.taken &^= s.bit
+	s.endpoint.stats.Streams--
+	x.lastEndpoint, x.lastStream = nil, nil
+}
+
+// anyBegan reports whether a stream runs that has said where it began.
+func (x *sources) anyBegan() bool {
+	for _, s := range x.streams {
+		if s.began {
+			return true
+		}
+	}
+	return false
+}
+
+// hope reports whether a running stream may still prove the slot: it began at or
+// before it, and has confirmed it or not gone past it.
+func (x *sources) hope(slot, confBy uint64) bool {
+	for _, s := range x.streams {
+		if s.began && s.from <= slot && (confBy&s.bit != 0 || s.maxConf <= slot) {
+			return true
+		}
+	}
+	return false
+}
+
+// outstanding reports whether the endpoint (nil: any) has yet to say what becomes
+// of its version of the slot.
+func (x *sources) outstanding(e *endpoint, slot, confBy uint64) bool {
+	for _, s := range x.streams {
+		if (e == nil || s.endpoint == e) && s.began && s.from <= slot && confBy&s.bit == 0 && s.maxConf <= slot {
+			return true
+		}
+	}
+	return false
+}
+
+// raced notes who brought a transaction first and by how much others were
+// behind.
+func (l *Ledger) raced(e *entry, ep *endpoint, at int64) {
+	if e.from&ep.bit() != 0 {
+		return
+	}
+	first := e.from == 0
+	e.from |= ep.bit()
+	if ep.rpc {
+		return
+	}
+	if first {
+		e.firstAt = at
+		ep.stats.First++
+		ep.metrics.firstOne()
+		return
+	}
+	if e.firstAt == 0 {
+		return // RPC was first: no race
+	}
+	d := time.Duration(max(at-e.firstAt, 0))
+	ep.stats.Behind++
+	if ep.stats.BehindMean == 0 {
+		ep.stats.BehindMean = d
+	} else {
+		ep.stats.BehindMean += (d - ep.stats.BehindMean) / 64
+	}
+	ep.metrics.late(d)
+}
+
+// disagreed counts a word of the endpoint that was not believed.
+func (l *Ledger) disagreed(ep *endpoint, reason disagreement) {
+	ep.stats.Disagreements++
+	ep.metrics.disagree(reason)
+}
