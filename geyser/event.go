@@ -16,10 +16,15 @@ const (
 	KindBlock
 	// KindStreamStart says from where on a stream is complete: of Event.From
 	// and every later slot it brings, or has brought, all that its filters ask
-	// for, until its KindStreamEnd. It comes when that is known, so updates of
-	// the stream may precede it: those of From may, those of a later slot not.
-	// The same stream may say it again with a higher From, which then counts,
-	// where its filters were widened.
+	// for, until its KindStreamEnd. It comes when that is known: some updates of
+	// the stream may precede it. The same stream may say it again, and the last
+	// word counts: with a higher From where it learns that a slot had begun before
+	// it did, which is told before the update that shows it.
+	//
+	// Where the provider's limits split the keys over several streams
+	// (Event.Parts above 1), each is complete for its own part of the keys only: a
+	// slot is once all parts are. A consumer that cannot put parts together must
+	// not take the promise of one.
 	KindStreamStart
 	// KindStreamEnd comes after the last event of a stream that brought any.
 	KindStreamEnd
@@ -48,8 +53,11 @@ type Event struct {
 	Stream uint64
 	// From and To are slots: KindStreamStart (From), KindLost.
 	From, To uint64
-	Reason   string         // KindStreamEnd, KindLost: a stable code
-	Ref      swapcast.TxRef // KindAbsent
+	Reason   string // KindStreamEnd, KindLost: a stable code
+	// Part and Parts tell, with KindStreamStart, which part of the endpoint's
+	// keys the stream asks for: 0 of 1 as long as they fit into one.
+	Part, Parts int
+	Ref         swapcast.TxRef // KindAbsent
 	// Feed is the kind of data that the endpoint says it serves: a server that
 	// plays a recording or a made-up market says so in its response header, and
 	// a live chain says nothing.

@@ -125,8 +125,20 @@ func start(t *testing.T, o Options, buffer int) *running {
 	return r
 }
 
-// next waits for an event.
+// next waits for an event that came from the server.
 func (r *running) next(t *testing.T) *Event {
+	t.Helper()
+	for {
+		e := r.any(t)
+		if e.Kind != KindStreamStart && e.Kind != KindStreamEnd {
+			return e
+		}
+		e.Release()
+	}
+}
+
+// any waits for an event.
+func (r *running) any(t *testing.T) *Event {
 	t.Helper()
 	select {
 	case e := <-r.events:

@@ -1,7 +1,6 @@
 package geyser
 
 import (
-	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -17,6 +16,11 @@ import (
 // Reason is why a stream ended: the label of reconnects_total, and a
 // hint in status pages.
 type Reason string
+
+// aboutReplay reports whether the server refused the replay, not the stream.
+func (r Reason) aboutReplay() bool {
+	return r == ReasonNoReplay || r == ReasonReplayFailed || r == ReasonReplayRange
+}
 
 // Reasons. Those marked slow are not cured by trying again soon: they are
 // logged as errors and retried at the longest interval, because a token can be
@@ -46,21 +50,30 @@ const (
 	ReasonDeadline      Reason = "deadline"            // a deadline of the server or a proxy
 	ReasonCancelled     Reason = "cancelled"           // cancelled by the other side
 	ReasonOther         Reason = "other"               // any other status
+	ReasonPlanned       Reason = "planned"             // replaced by a new stream: Reconnect, or its keys went elsewhere
 )
 
 type action uint8
 
 const (
-	retry     action = iota
-	retrySlow        // at the cap of the backoff, logged as an error
-	giveUp           // Run ends, unless the endpoint has served before
+	retry      action = iota
+	retryAlarm        // logged as an error: somebody should look at it
+	retrySlow         // the same, at the cap of the backoff
+	giveUp            // Run ends, unless the endpoint has served before
 )
+
+// errPlanned is the cause of a stream that we end because another one does its
+// work.
+var errPlanned = errors.New("replaced by another stream")
 
 // classify reads the end of a stream. cause is the cancellation cause of its
 // context, which tells our own watchdog from the server.
 func classify(err, cause error) (Reason, action) {
 	if errors.Is(cause, swapcast.ErrStreamStale) {
 		return ReasonStale, retry
+	}
+	if errors.Is(cause, errPlanned) {
+		return ReasonPlanned, retry
 	}
 	if errors.Is(err, io.EOF) {
 		return ReasonEnded, retry
@@ -72,6 +85,9 @@ func classify(err, cause error) (Reason, action) {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return ReasonAuth, retrySlow
 	case codes.InvalidArgument:
+		if has("from_slot") || has("from slot") { // other makes refuse a slot in this way
+			return ReasonReplayFailed, retry
+		}
 		return ReasonBadFilter, giveUp
 	case codes.ResourceExhausted:
 		if has("larger than max") {
@@ -97,7 +113,11 @@ func classify(err, cause error) (Reason, action) {
 		}
 		return ReasonUnavailable, retry
 	case codes.Internal:
-		return internalReason(has), retry
+		r := internalReason(has)
+		if r == ReasonLagged {
+			return r, retryAlarm
+		}
+		return r, retry
 	default:
 		return ReasonOther, retry
 	}
@@ -130,6 +150,13 @@ type Backoff struct {
 	// end counts as a first failure again. A server that accepts and cuts at
 	// once would be hammered otherwise. Default 10 s.
 	HealthyAfter time.Duration
+	// OpenAfter is how many tries in a row may bring no data at all before the
+	// endpoint is left alone for OpenFor, then, while single tries fail, for
+	// twice as long each time, up to OpenCap; each time less a random part of up
+	// to a half. Defaults 5, 10 s and 60 s. Answers about a replay do not count:
+	// they say what to ask instead.
+	OpenAfter        int
+	OpenFor, OpenCap time.Duration
 }
 
 func (b Backoff) withDefaults() Backoff {
@@ -143,6 +170,16 @@ func (b Backoff) withDefaults() Backoff {
 	if b.HealthyAfter <= 0 {
 		b.HealthyAfter = 10 * time.Second
 	}
+	if b.OpenAfter <= 0 {
+		b.OpenAfter = 5
+	}
+	if b.OpenFor <= 0 {
+		b.OpenFor = 10 * time.Second
+	}
+	if b.OpenCap <= 0 {
+		b.OpenCap = time.Minute
+	}
+	b.OpenCap = max(b.OpenCap, b.OpenFor)
 	return b
 }
 
@@ -160,16 +197,4 @@ func (b Backoff) delay(failures int, slow bool) time.Duration {
 		}
 	}
 	return rand.N(bound + 1)
-}
-
-// sleep waits for d, or less if ctx ends; it reports whether ctx goes on.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

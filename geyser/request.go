@@ -3,8 +3,11 @@ package geyser
 import (
 	"context"
 	"crypto/tls"
+	"slices"
+	"strconv"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -14,30 +17,33 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// filterName names our filters in the request; servers echo it with each
-// update. Hosts limit its length (128 bytes at most).
-const filterName = "swapcast"
+// filterName and walletsName begin the names of our filters in the request;
+// servers echo them with each update. Hosts limit their length (128 bytes at
+// most).
+const (
+	filterName  = "swapcast"
+	walletsName = "swapcast-wallets"
+)
 
 // maxMessage is the largest message that is taken. Blocks exceed gRPC's
 // default of 4 MiB easily, and nothing that we ask for comes near this.
 const maxMessage = 1 << 30
 
-// subscribeRequest asks for the transactions of the programs, for every
-// status of every slot and for block metas. One filter of each type: the
-// sample config that most hosts start from allows no more.
-func (o *Options) subscribeRequest() *pb.SubscribeRequest {
+// subscribeRequest asks for the transactions of a share, for every status of
+// every slot and for block metas. It replaces what was asked before on the
+// stream. As few filters of each type as possible: the sample config that most
+// hosts start from allows one.
+func (p *plan) subscribeRequest(part int) *pb.SubscribeRequest {
 	no, yes := false, true
 	processed := pb.CommitmentLevel_PROCESSED
-	include := make([]string, 0, len(o.Programs))
-	for _, p := range o.Programs {
-		include = append(include, p.String())
-	}
-	transactions := &pb.SubscribeRequestFilterTransactions{Vote: &no, Failed: &no, AccountInclude: include}
-	if o.Unfiltered {
-		transactions = &pb.SubscribeRequestFilterTransactions{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var s share
+	if part < len(p.shares) { // else it is about to be ended
+		s = p.shares[part]
 	}
 	return &pb.SubscribeRequest{
-		Transactions: map[string]*pb.SubscribeRequestFilterTransactions{filterName: transactions},
+		Transactions: p.filters(s),
 		Slots: map[string]*pb.SubscribeRequestFilterSlots{
 			// Without filter_by_commitment all three commitments are reported,
 			// with interslot_updates the stages before them too.
@@ -46,6 +52,69 @@ func (o *Options) subscribeRequest() *pb.SubscribeRequest {
 		BlocksMeta: map[string]*pb.SubscribeRequestFilterBlocksMeta{filterName: {}},
 		Commitment: &processed,
 	}
+}
+
+// filters are a share's transaction filters: none for a share without keys,
+// which an empty list would turn into all there is. Needs mu.
+func (p *plan) filters(s share) map[string]*pb.SubscribeRequestFilterTransactions {
+	no := false
+	switch {
+	case p.unfiltered:
+		return map[string]*pb.SubscribeRequestFilterTransactions{filterName: {}}
+	case p.filter.Firehose:
+		return map[string]*pb.SubscribeRequestFilterTransactions{filterName: {Vote: &no}}
+	case !p.selects():
+		return map[string]*pb.SubscribeRequestFilterTransactions{filterName: {Vote: &no, Failed: &no}}
+	}
+	out := make(map[string]*pb.SubscribeRequestFilterTransactions)
+	if p.maxFilters == 1 && len(s.programs) > 0 && len(s.watched) > 0 {
+		// One for both. Failed transactions would be mostly those of programs, and
+		// far more than the others; so the fees of a wallet's are missed.
+		f := &pb.SubscribeRequestFilterTransactions{Vote: &no, Failed: &no, AccountInclude: texts(s.programs, s.watched)}
+		if p.byOwner() {
+			matchOwners(f)
+		}
+		out[filterName] = f
+		return out
+	}
+	for i, keys := range p.lists(s.programs) {
+		out[numbered(filterName, i)] = &pb.SubscribeRequestFilterTransactions{Vote: &no, Failed: &no, AccountInclude: texts(keys)}
+	}
+	for i, keys := range p.lists(s.watched) {
+		f := &pb.SubscribeRequestFilterTransactions{Vote: &no, AccountInclude: texts(keys)}
+		if p.byOwner() {
+			matchOwners(f)
+		}
+		out[numbered(walletsName, i)] = f
+	}
+	return out
+}
+
+// lists cuts keys into lists of the length that a filter may have. Needs mu.
+func (p *plan) lists(keys []solana.PublicKey) [][]solana.PublicKey {
+	if p.maxKeys == 0 {
+		if len(keys) == 0 {
+			return nil
+		}
+		return [][]solana.PublicKey{keys}
+	}
+	return slices.Collect(slices.Chunk(keys, p.maxKeys))
+}
+
+func numbered(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return name + "-" + strconv.Itoa(i+1)
+}
+
+func texts(lists ...[]solana.PublicKey) (out []string) {
+	for _, keys := range lists {
+		for _, k := range keys {
+			out = append(out, k.String())
+		}
+	}
+	return out
 }
 
 // pingRequest changes no filter; it shows proxies that our side is alive.

@@ -12,23 +12,33 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/swapcast/swapcast"
 )
 
-// session is one stream, from dialling to its end. Three goroutines know it:
-// Run's receives, one sends pings, one watches for silence.
+// session is one stream, from dialling to its end. Its goroutines: one receives
+// and delivers, one sends, one watches for silence.
 type session struct {
 	*Subscriber
+	part   *part
+	number uint64
+	outer  context.Context // Run's
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	sink   sink
 	pongs  chan int32
+	widen  chan struct{} // one slot: the keys to ask for may have changed
+	done   chan struct{} // closed at the very end
+	end    ending        // valid then
 
-	// owned by Run's goroutine
+	// owned by the receiving goroutine
+	wire      *WireDecoder
+	coverage  coverage
+	parts     int // as announced
+	spoke     bool
 	firstData time.Time
-	newest    uint64
 	pings     int32
 	badSeen   bool // a decode error was logged
 	feed      swapcast.Feed
@@ -37,6 +47,11 @@ type session struct {
 	began   time.Time
 	idle    atomic.Int64 // time since began at the last data, in nanoseconds
 	blocked atomic.Bool  // waiting for the consumer: silence is our own
+
+	// written by the receiving goroutine, read where another stream takes over
+	newest    atomic.Uint64
+	confirmed atomic.Uint64
+	from      atomic.Uint64
 }
 
 // FeedHeader is the response header by which a server that is no live chain
@@ -70,45 +85,112 @@ type sink struct {
 // sinkError ends a stream because its consumer failed.
 type sinkError struct{ error }
 
-// stream opens one stream and plays it to its end. Every goroutine that it
-// starts has ended when it returns.
-func (s *Subscriber) stream(ctx context.Context, to sink) ending {
+// open starts a stream; done is closed when it has ended and all of it has been
+// delivered.
+func (p *part) open(ctx context.Context) *session {
+	s := p.Subscriber
 	sctx, cancel := context.WithCancelCause(s.opts.withToken(ctx))
 	ss := &session{
-		Subscriber: s, ctx: sctx, cancel: cancel, sink: to,
+		Subscriber: s, part: p, number: streamNumber.Add(1), outer: p.outer, ctx: sctx, cancel: cancel, sink: p.sink,
 		pongs: make(chan int32, 1), // a ping that finds it full is answered by the one before it
-		began: time.Now(),
+		widen: make(chan struct{}, 1), done: make(chan struct{}),
+		wire: NewWireDecoder(), began: time.Now(),
 	}
+	ss.wire.Only(s.opts.Only)
+	p.enter(ss)
+	p.goroutines.Go(func() {
+		defer close(ss.done)
+		defer p.leave(ss)
+		ss.end = ss.stream()
+		if ss.coverage.asked != 0 && ss.firstData.IsZero() {
+			reason, _ := classify(ss.end.err, ss.end.cause)
+			s.resume.ended(reason, ss.end.text())
+		}
+		ss.farewell()
+	})
+	return ss
+}
+
+// streamNumber is the newest stream's. It is the process's because the numbers
+// of several subscribers must differ.
+var streamNumber atomic.Uint64 //nolint:gochecknoglobals // see above
+
+// stream opens the stream and plays it to its end. Every goroutine that it
+// starts has ended when it returns.
+func (ss *session) stream() (end ending) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer cancel(nil)
+	defer ss.cancel(nil)
+	defer func() {
+		end.cause, end.firstData = context.Cause(ss.ctx), ss.firstData
+	}()
 	// A new connection each time: a half-dead one is the likeliest reason
 	// that we are here, and its name may point elsewhere by now.
-	conn, err := grpc.NewClient(s.opts.Target, s.dial...)
+	conn, err := grpc.NewClient(ss.opts.Target, ss.dial...)
 	if err != nil {
 		return ending{err: err}
 	}
 	defer conn.Close()
 	wg.Go(ss.watch)
+	client := pb.NewGeyserClient(conn)
+	request := ss.prepare(client, &wg)
+	receive := ss.receiveEvents
 	var call []grpc.CallOption
-	if to.raw == nil {
+	if ss.sink.raw != nil {
+		receive = ss.receiveRaw
+	} else {
 		call = append(call, grpc.ForceCodecV2(newEventCodec()))
 	}
-	grpcStream, err := pb.NewGeyserClient(conn).Subscribe(sctx, call...)
+	stream, err := client.Subscribe(ss.ctx, call...)
 	if err != nil {
-		return ending{err: err, cause: context.Cause(sctx)}
+		return ending{err: err}
 	}
-	receive := ss.receiveEvents
-	if to.raw != nil {
-		receive = ss.receiveRaw
+	if err := stream.Send(request); err != nil {
+		return ending{err: receive(stream)} // Send says only EOF; the reason comes here
 	}
-	if err := grpcStream.Send(s.opts.subscribeRequest()); err != nil {
-		err = receive(grpcStream) // Send says only EOF; the reason comes here
-		return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
+	wg.Go(func() { ss.send(stream, request) })
+	return ending{err: receive(stream)}
+}
+
+// prepare asks the server what the first request depends on, and makes it.
+func (ss *session) prepare(client pb.GeyserClient, wg *sync.WaitGroup) *pb.SubscribeRequest {
+	switch ask, first := ss.plan.asksVersion(); {
+	case first:
+		ss.learnVersion(client)
+	case ask:
+		wg.Go(func() { ss.learnVersion(client) })
 	}
-	wg.Go(func() { ss.answerPings(grpcStream) })
-	err = receive(grpcStream)
-	return ending{err: err, cause: context.Cause(sctx), firstData: ss.firstData}
+	c := &ss.coverage
+	if ss.opts.Resume != nil {
+		c.proved = ss.opts.Resume()
+	}
+	c.asked = ss.resume.from(c.proved, ss.opts.ResumeMargin)
+	if c.asked != 0 {
+		c.asked = ss.resume.clamp(ss.ctx, client, c.asked)
+	}
+	request := ss.plan.subscribeRequest(ss.part.index)
+	if c.asked != 0 {
+		request.FromSlot = &c.asked
+	}
+	return request
+}
+
+// learnVersion finds out whether the server's filters know token owners.
+func (ss *session) learnVersion(client pb.GeyserClient) {
+	ctx, cancel := context.WithTimeout(ss.ctx, infoTimeout)
+	defer cancel()
+	v, err := client.GetVersion(ctx, &pb.GetVersionRequest{})
+	if status.Code(err) == codes.Unimplemented {
+		ss.plan.learnOwners(false)
+	}
+	if err != nil { // if it matters, the subscription will fail of it too
+		return
+	}
+	known, err := knowsOwners(v.GetVersion())
+	if err != nil {
+		ss.log.Warn("the server's version cannot be read; token accounts are derived", "error", err)
+	}
+	ss.plan.learnOwners(known)
 }
 
 // updateStream is a subscription, both ways.
@@ -127,9 +209,12 @@ func (ss *session) receiveEvents(stream updateStream) error {
 		if first {
 			ss.learnFeed(stream)
 		}
-		wanted, err := ss.read(e, time.Now())
+		h, wanted, err := ss.read(e, time.Now())
 		if err != nil {
 			return err
+		}
+		if !ss.promise(h) {
+			return ss.ctx.Err()
 		}
 		if !wanted {
 			continue
@@ -158,6 +243,71 @@ func (ss *session) receiveRaw(stream updateStream) error {
 			return ss.ctx.Err()
 		}
 	}
+}
+
+// promise tells the consumer from where on the stream is complete, before the
+// update that shows it, and reports whether the stream goes on.
+func (ss *session) promise(h heard) bool {
+	c := &ss.coverage
+	if c.settled && ss.parts == int(ss.partCount.Load()) || h.kind > KindBlock {
+		return true
+	}
+	changed := c.heard(h)
+	if c.from == 0 {
+		return true
+	}
+	parts := int(ss.partCount.Load())
+	if !changed && parts == ss.parts {
+		return true
+	}
+	if ss.parts == 0 {
+		ss.resumed()
+	}
+	ss.parts = parts
+	ss.from.Store(c.from)
+	ss.part.progress()
+	e := ss.word(KindStreamStart)
+	e.From, e.Part, e.Parts = c.from, ss.part.index, parts
+	return ss.hand(ss.ctx, e)
+}
+
+// resumed notes how the stream began.
+func (ss *session) resumed() {
+	c := &ss.coverage
+	outcome, from := resumeLive, uint64(0)
+	switch {
+	case c.ignored:
+		outcome = resumeIgnored
+		ss.log.Warn("the server took from_slot and sent no older slots", "from_slot", c.asked, "first", c.from)
+	case c.asked != 0 && c.from == c.asked:
+		outcome, from = resumeReplayed, c.asked
+		if c.asked > c.proved+1 {
+			outcome = resumeShort
+		}
+		ss.log.Info("stream resumed", "from_slot", c.from, "proved", c.proved)
+	case c.proved == 0: // nothing to resume
+		return
+	}
+	ss.resumedFrom.Store(from)
+	ss.metrics.resume(outcome)
+}
+
+// word is an event of our own about the stream.
+func (ss *session) word(k Kind) *Event {
+	e := ss.events.Get().(*Event)
+	e.Kind, e.Endpoint, e.Feed, e.Stream, e.ReceivedAt = k, ss.opts.Name, ss.feed, ss.number, time.Now().UnixNano()
+	return e
+}
+
+// farewell tells the consumer that the stream has ended, if it ever heard of it.
+func (ss *session) farewell() {
+	if !ss.spoke || ss.sink.raw != nil {
+		return
+	}
+	reason, _ := classify(ss.end.err, ss.end.cause)
+	e := ss.word(KindStreamEnd)
+	e.Reason = string(reason)
+	ss.hand(ss.outer, e)
 }
 
 // learnFeed is called once there is a first message.
@@ -192,17 +342,39 @@ func (ss *session) watch() {
 	}
 }
 
-// answerPings is the only sender once the subscription is sent: gRPC allows
-// one at a time, and sending may block while receiving must go on.
-func (ss *session) answerPings(stream updateStream) {
+// filterPause is the shortest time between two requests that change filters:
+// clients come and go faster than a server should be asked.
+const filterPause = 200 * time.Millisecond
+
+// send is the only sender once the subscription is sent: gRPC allows one at a
+// time, and sending may block while receiving must go on. Of changes that wait
+// only the newest state is sent.
+func (ss *session) send(stream updateStream, last *pb.SubscribeRequest) {
+	last = proto.CloneOf(last)
+	last.FromSlot = nil // a second replay nobody wants
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	widen := (<-chan struct{})(nil)
 	for {
+		var err error
 		select {
 		case <-ss.ctx.Done():
 			return
 		case id := <-ss.pongs:
-			if stream.Send(pingRequest(id)) != nil {
-				return // Recv has the reason
+			err = stream.Send(pingRequest(id))
+		case <-pause.C:
+			widen = ss.widen
+		case <-widen:
+			request := ss.plan.subscribeRequest(ss.part.index)
+			if proto.Equal(request, last) {
+				continue
 			}
+			err = stream.Send(request)
+			last, widen = request, nil
+			pause.Reset(filterPause)
+		}
+		if err != nil {
+			return // Recv has the reason
 		}
 	}
 }
@@ -258,6 +430,9 @@ func (ss *session) note(h heard, now time.Time) bool {
 		ss.data(updateSlot, now)
 		if atTip(h.status) {
 			ss.heardOf(h.slot)
+		} else if h.status == pb.SlotStatus_SLOT_CONFIRMED && h.slot > ss.confirmed.Load() {
+			ss.confirmed.Store(h.slot)
+			ss.part.progress()
 		}
 	case KindBlock:
 		ss.data(updateBlock, now)
@@ -296,7 +471,9 @@ func (ss *session) handRaw(u *pb.SubscribeUpdate, now time.Time) bool {
 		u.CreatedAt = timestamppb.New(now)
 	}
 	ss.blocked.Store(true)
+	ss.rawMu.Lock()
 	err := ss.sink.raw(u)
+	ss.rawMu.Unlock()
 	ss.idle.Store(int64(time.Since(ss.began)))
 	ss.blocked.Store(false)
 	if err != nil {
@@ -306,34 +483,39 @@ func (ss *session) handRaw(u *pb.SubscribeUpdate, now time.Time) bool {
 	return true
 }
 
-// read turns the bytes that e was received with into the update that it is,
-// and reports whether that is one to deliver. Its error ends the stream.
-func (ss *session) read(e *Event, now time.Time) (bool, error) {
+// read turns the bytes that e was received with into the update that it is, and
+// reports what it tells and whether it is one to deliver. Its error ends the
+// stream.
+func (ss *session) read(e *Event, now time.Time) (heard, bool, error) {
 	err := ss.wire.Update(e.buf, e)
 	if errors.Is(err, ErrMalformed) {
 		// What gRPC says where its own codec finds out.
-		return false, status.Error(codes.Internal, "failed to unmarshal the received message: "+err.Error())
+		return heard{}, false, status.Error(codes.Internal, "failed to unmarshal the received message: "+err.Error())
 	}
 	h := ss.wire.heard()
 	if !ss.note(h, now) {
-		return false, nil
+		return h, false, nil
 	}
 	e.Endpoint = ss.opts.Name
+	e.Stream = ss.number
 	e.Feed = ss.feed
 	e.ReceivedAt = now.UnixNano()
+	if e.CreatedAt != 0 && ss.feed != swapcast.FeedReplay {
+		ss.lag.Store(e.ReceivedAt - e.CreatedAt)
+	}
 	switch {
 	case err != nil:
 		ss.unsound(h.slot, err)
-		return false, nil
+		return h, false, nil
 	case e.Kind == KindTx && e.Tx == nil:
 		ss.unwanted.Add(1)
-		return false, nil
+		return h, false, nil
 	case e.Kind == KindTx:
 		e.Tx.ReceivedAt, e.Tx.CreatedAt = e.ReceivedAt, e.CreatedAt
 	case e.Kind == KindSlot && (h.status < 0 || h.status > pb.SlotStatus_SLOT_DEAD):
-		return false, nil // a stage of a newer server; counted as a slot update
+		return h, false, nil // a stage of a newer server; counted as a slot update
 	}
-	return true, nil
+	return h, true, nil
 }
 
 // unsound counts a transaction that could not be decoded.
@@ -355,30 +537,30 @@ func (ss *session) data(kind updateKind, now time.Time) {
 	ss.lastUpdate.Store(now.UnixNano())
 	if ss.firstData.IsZero() {
 		ss.firstData = now
-		ss.connected.Store(true)
-		ss.metrics.setConnected(true)
-		ss.log.Info("stream is up", "after", now.Sub(ss.began).Round(time.Millisecond))
+		ss.up(ss.part)
+		ss.log.Info("stream is up", "stream", ss.number, "part", ss.part.index, "after", now.Sub(ss.began).Round(time.Millisecond))
 	}
 }
 
 // heardOf follows the newest slot that the stream is at. Statuses of older
 // slots must not come here.
 func (ss *session) heardOf(slot uint64) {
-	if missed := ss.gap.live(slot); missed > 0 {
-		ss.metrics.gap(missed)
-		ss.log.Warn("slots were missed between two streams", "slots", missed, "up_to", slot-1)
-	}
-	if slot > ss.newest {
-		ss.newest = slot
-		ss.slot.Store(slot)
-		ss.metrics.setSlot(slot)
+	if slot > ss.newest.Load() {
+		ss.newest.Store(slot)
+		ss.part.progress()
+		// A replay goes through old slots while another stream is at the tip.
+		if slot > ss.slot.Load() || ss.live.Load() == 1 {
+			ss.slot.Store(slot)
+			ss.metrics.setSlot(slot)
+		}
 	}
 }
 
 // deliver hands an event over, and measures how a transaction came here.
 func (ss *session) deliver(e *Event) bool {
 	isTx, created, received := e.Kind == KindTx, e.CreatedAt, e.ReceivedAt
-	if !ss.hand(e) {
+	ss.spoke = true
+	if !ss.hand(ss.ctx, e) {
 		return false
 	}
 	if isTx && ss.metrics != nil {
@@ -391,8 +573,8 @@ func (ss *session) deliver(e *Event) bool {
 }
 
 // hand waits where out is full; gRPC then stops reading, and the server feels
-// it. The event is not ours afterwards.
-func (ss *session) hand(e *Event) bool {
+// it. The event is not ours afterwards. It gives up when ctx ends.
+func (ss *session) hand(ctx context.Context, e *Event) bool {
 	select {
 	case ss.sink.events <- e:
 		return true
@@ -408,7 +590,7 @@ func (ss *session) hand(e *Event) bool {
 	select {
 	case ss.sink.events <- e:
 		return true
-	case <-ss.ctx.Done():
+	case <-ctx.Done():
 		e.Release()
 		return false
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/swapcast/swapcast"
 )
 
-// Subscriber follows one endpoint. Make it with New, run it with Run; Status
-// may be called from anywhere at any time.
+// Subscriber follows one endpoint. Make it with New, run it with Run; all other
+// methods may be called from anywhere at any time.
 type Subscriber struct {
 	// static after New
 	opts    Options
@@ -24,33 +24,54 @@ type Subscriber struct {
 	dial    []grpc.DialOption
 	metrics *endpointMetrics
 	events  sync.Pool
+	again   chan struct{} // one slot: Reconnect
 
-	// owned by Run
-	wire *WireDecoder
-	gap  gapWatch
+	// each with a lock of its own
+	plan    *plan
+	resume  resumption
+	breaker *breaker
+	rawMu   sync.Mutex // held while RunRaw's fn is called
 
-	// written by Run, read by Status
-	running    atomic.Bool
-	connected  atomic.Bool
-	slot       atomic.Uint64
-	lastUpdate atomic.Int64
-	reconnects atomic.Uint64
-	unwanted   atomic.Uint64
-	reason     atomic.Pointer[Reason]
-	feed       atomic.Pointer[swapcast.Feed]
+	condition
+}
+
+// condition is written by the streams' goroutines and read by Status.
+type condition struct {
+	running     atomic.Bool
+	served      atomic.Bool  // a stream has brought data
+	live        atomic.Int32 // streams that bring data
+	covered     atomic.Int32 // parts that have one
+	partCount   atomic.Int32
+	slot        atomic.Uint64
+	lastUpdate  atomic.Int64
+	lag         atomic.Int64
+	resumedFrom atomic.Uint64
+	reconnects  atomic.Uint64
+	unwanted    atomic.Uint64
+	reason      atomic.Pointer[Reason]
+	feed        atomic.Pointer[swapcast.Feed]
 }
 
 // Status is how an endpoint is doing.
 type Status struct {
 	Endpoint  string
-	Connected bool   // the present stream has brought data
+	Connected bool   // the present streams have brought data
 	Slot      uint64 // newest slot heard of, 0 none yet
 	// LastUpdateAt is when the last transaction, slot or block came, in Unix
 	// nanoseconds; 0 never.
 	LastUpdateAt int64
-	Reconnects   uint64 // streams that ended since Run began
-	Unwanted     uint64 // transactions that Options.Only kept back since New
-	Reason       string // why the last stream ended; "" while connected or before the first
+	// Lag is how long the newest update took from where the server made it, by
+	// its clock and ours; 0 unknown.
+	Lag        time.Duration
+	Reconnects uint64 // streams that ended since Run began
+	Unwanted   uint64 // transactions that Options.Only kept back since New
+	Uncovered  int    // keys of the filter that no stream asks for: limits of the provider
+	Reason     string // why the last stream ended; "" while connected or before the first
+	Breaker    BreakerState
+	Streams    int // streams that bring data
+	// ResumedFrom is the slot that the newest stream's replay began with, 0 where
+	// it began live.
+	ResumedFrom uint64
 	// Feed is what the last stream said that it serves; see Event.Feed.
 	Feed swapcast.Feed
 }
@@ -66,9 +87,10 @@ func New(o Options) (*Subscriber, error) {
 		log:     o.Logger.With("endpoint", o.Name),
 		dial:    o.dialOptions(),
 		metrics: o.Metrics.endpoint(o.Name),
-		wire:    NewWireDecoder(),
+		again:   make(chan struct{}, 1),
+		plan:    newPlan(&o),
 	}
-	s.wire.Only(o.Only)
+	s.breaker = newBreaker(o.Backoff, s.metrics.setBreaker)
 	s.events.New = func() any { return &Event{home: &s.events} }
 	return s, nil
 }
@@ -77,11 +99,16 @@ func New(o Options) (*Subscriber, error) {
 func (s *Subscriber) Status() Status {
 	st := Status{
 		Endpoint:     s.opts.Name,
-		Connected:    s.connected.Load(),
+		Connected:    s.connected(),
 		Slot:         s.slot.Load(),
 		LastUpdateAt: s.lastUpdate.Load(),
+		Lag:          time.Duration(max(0, s.lag.Load())),
 		Reconnects:   s.reconnects.Load(),
 		Unwanted:     s.unwanted.Load(),
+		Uncovered:    s.plan.uncovered(),
+		Breaker:      s.breaker.current(),
+		Streams:      int(s.live.Load()),
+		ResumedFrom:  s.resumedFrom.Load(),
 	}
 	if f := s.feed.Load(); f != nil {
 		st.Feed = *f
@@ -92,17 +119,63 @@ func (s *Subscriber) Status() Status {
 	return st
 }
 
+func (s *Subscriber) connected() bool {
+	n := s.partCount.Load()
+	return n > 0 && s.covered.Load() >= n
+}
+
+// up notes that a stream of the part has brought data, down that such a one has
+// ended.
+func (s *Subscriber) up(p *part) {
+	s.served.Store(true)
+	s.live.Add(1)
+	if p.fed.Add(1) == 1 {
+		s.covered.Add(1)
+	}
+	s.breaker.success()
+	s.resume.served()
+	s.metrics.setStreams(s.live.Load(), s.connected())
+}
+
+func (s *Subscriber) down(p *part) {
+	s.live.Add(-1)
+	if p.fed.Add(-1) == 0 {
+		s.covered.Add(-1)
+	}
+	s.metrics.setStreams(s.live.Load(), s.connected())
+}
+
+// SetFilter changes what is asked for, also while Run is on: each stream whose
+// keys change gets one new request, which the server takes between two
+// messages, so that nothing of the keys that stay is lost. Several changes
+// within a short time become one. A key that is new counts from the first slot
+// that begins after the server took the request (Run's streams are not begun
+// anew for it): what KindStreamStart promised is about the keys before. When a
+// stream is opened anew, all keys count from its KindStreamStart.
+func (s *Subscriber) SetFilter(f Filter) { s.plan.set(f) }
+
+// Reconnect opens each stream anew, without a gap: the old one stays until the
+// new one brings data, is as far as the old one, and covers what that has not
+// confirmed. For a while updates come on both. Where no stream is up, the next
+// try is made at once. It does not wait for any of this. One call while another
+// is at work does nothing.
+func (s *Subscriber) Reconnect() {
+	s.breaker.urge()
+	poke(s.again)
+}
+
 // Run follows the endpoint and sends each update to out, waiting where out is
 // full, until ctx ends; then it returns nil. Every ended stream is followed by
-// a new one. The only error is that the endpoint refuses the filters of a
-// first subscription (ReasonBadFilter), or that Run is running already. It
-// does not close out.
+// a new one. The only errors are that the endpoint refuses the filters of a
+// first subscription (ReasonBadFilter), that Run is running already, or that
+// another endpoint of this name shares its Metrics. It does not close out, which
+// several subscribers may share: those that wait for room get it in turn.
 func (s *Subscriber) Run(ctx context.Context, out chan<- *Event) error {
 	return s.run(ctx, sink{events: out})
 }
 
 // RunRaw is Run with the messages themselves: transactions, slots and block
-// metas go to fn as they came, undecoded, on one goroutine; only created_at is
+// metas go to fn as they came, undecoded, one call at a time; only created_at is
 // set to the time of receipt where the server sent none. An error of fn ends
 // RunRaw, which returns it.
 func (s *Subscriber) RunRaw(ctx context.Context, fn func(*pb.SubscribeUpdate) error) error {
@@ -114,44 +187,59 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 		return errors.New("geyser: Run called twice")
 	}
 	defer s.running.Store(false)
-	failures, served := 0, false
+	if err := s.metrics.enter(); err != nil {
+		return err
+	}
+	defer s.metrics.leave()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1)
+	var parts []*part
 	for {
-		end := s.stream(ctx, to)
-		s.connected.Store(false)
-		s.metrics.setConnected(false)
-		if ctx.Err() != nil {
+		n := s.plan.count()
+		s.partCount.Store(int32(n))
+		for len(parts) < n {
+			parts = append(parts, s.start(ctx, &wg, len(parts), to, failed))
+		}
+		for ; len(parts) > n; parts = parts[:len(parts)-1] {
+			parts[len(parts)-1].stop(errPlanned)
+		}
+		for _, p := range parts {
+			p.widen()
+		}
+		select {
+		case <-ctx.Done():
 			return nil
-		}
-		var failed sinkError
-		if errors.As(end.cause, &failed) {
-			return failed.error
-		}
-		served = served || !end.firstData.IsZero()
-		failures++
-		if !end.firstData.IsZero() && time.Since(end.firstData) >= s.opts.Backoff.HealthyAfter {
-			failures = 1
-		}
-		reason, act := classify(end.err, end.cause)
-		s.reason.Store(&reason)
-		if act == giveUp && !served {
-			return fmt.Errorf("geyser endpoint %s refuses the subscription: %w", s.opts.Name, end.err)
-		}
-		s.reconnects.Add(1)
-		s.metrics.reconnect(reason)
-		s.gap.cut()
-
-		slow := act != retry
-		delay := s.opts.Backoff.delay(failures, slow)
-		level := slog.LevelWarn
-		if slow {
-			level = slog.LevelError
-		}
-		s.log.Log(ctx, level, "stream ended; reconnecting", "reason", string(reason),
-			"error", end.text(), "failures", failures, "delay", delay.Round(time.Millisecond))
-		if !sleep(ctx, delay) {
-			return nil
+		case err := <-failed:
+			return err
+		case <-s.plan.changed:
+		case <-s.again:
+			for _, p := range parts {
+				poke(p.again)
+			}
 		}
 	}
+}
+
+// start runs a part until it is stopped.
+func (s *Subscriber) start(ctx context.Context, wg *sync.WaitGroup, index int, to sink, failed chan<- error) *part {
+	inner, stop := context.WithCancelCause(ctx)
+	p := &part{
+		Subscriber: s, index: index, outer: ctx, sink: to, stop: stop,
+		again: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+	}
+	wg.Go(func() {
+		defer stop(nil)
+		if err := p.run(inner); err != nil {
+			select {
+			case failed <- err:
+			default: // the first one ends Run
+			}
+		}
+	})
+	return p
 }
 
 // ending is how one stream went.
@@ -168,23 +256,3 @@ func (e ending) text() string {
 	}
 	return e.err.Error()
 }
-
-// gapWatch counts slots that no stream covered. It is conservative: the slots
-// at both edges of a cut were seen in part and are not counted.
-type gapWatch struct {
-	newest uint64 // highest slot that a stream was live for
-	wasCut bool
-}
-
-// live notes that the stream carries this slot now, and returns how many slots
-// were certainly missed before it.
-func (g *gapWatch) live(slot uint64) (missed uint64) {
-	if g.wasCut && g.newest != 0 && slot > g.newest {
-		missed = slot - g.newest - 1
-	}
-	g.wasCut = false
-	g.newest = max(g.newest, slot)
-	return missed
-}
-
-func (g *gapWatch) cut() { g.wasCut = true }

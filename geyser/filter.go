@@ -1,0 +1,400 @@
+package geyser
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gagliardetto/solana-go"
+)
+
+// Filter is what an endpoint is asked for, beside slot statuses and block
+// metas, which always come. The zero value asks for all transactions but votes
+// and failed ones, which many hosts refuse.
+type Filter struct {
+	// Programs selects transactions that name any of these accounts, failed
+	// ones left out.
+	Programs []solana.PublicKey
+	// Wallets selects those that name one of these wallets, failed ones too: they
+	// cost a fee; and those that change what one of its token accounts holds, as
+	// far as the server can tell: see Options.TokenAccounts.
+	Wallets []solana.PublicKey
+	// Mints are those whose associated token accounts are watched for each
+	// wallet where the server does not know token owners. Empty: wrapped SOL,
+	// USDC and USDT.
+	Mints []solana.PublicKey
+	// Firehose asks for everything but votes, failed transactions too; the keys
+	// above do not matter then.
+	Firehose bool
+}
+
+// maxParts bounds the streams that one endpoint's keys are split over. Keys
+// beyond it are not asked for, which Status.Uncovered tells.
+const maxParts = 16
+
+// share is the keys of one stream. It never changes.
+type share struct {
+	programs []solana.PublicKey
+	watched  []solana.PublicKey // wallets, and the token accounts derived from them
+}
+
+// plan decides which stream asks for which keys. The lock is its own; nothing
+// slow is done under it but deriving token accounts, once for each wallet.
+type plan struct {
+	// static
+	unfiltered bool
+	mode       TokenAccounts
+
+	mu         sync.Mutex
+	filter     Filter
+	owners     ownerSupport // of the server, where mode leaves it open
+	maxKeys    int          // in one filter, 0 unlimited
+	maxFilters int          // in one request, 0 unlimited
+	refused    map[solana.PublicKey]struct{}
+	noWallets  time.Time // since when they are left out: the server refuses them, and does not say which
+	derived    map[solana.PublicKey][]solana.PublicKey
+	shares     []share // one at least
+	dropped    int     // keys in no share
+	changed    chan struct{}
+}
+
+// ownerSupport is whether a server's filters know the owners of token accounts.
+type ownerSupport uint8
+
+const (
+	ownersUnknown ownerSupport = iota
+	ownersKnown
+	ownersNotKnown
+)
+
+func newPlan(o *Options) *plan {
+	p := &plan{
+		unfiltered: o.Unfiltered, mode: o.TokenAccounts, maxKeys: o.MaxFilterKeys, maxFilters: o.MaxFilters,
+		refused: make(map[solana.PublicKey]struct{}), derived: make(map[solana.PublicKey][]solana.PublicKey),
+		changed: make(chan struct{}, 1),
+	}
+	p.set(Filter{Programs: o.Programs, Wallets: o.Wallets, Firehose: o.Firehose})
+	return p
+}
+
+// set replaces the filter.
+func (p *plan) set(f Filter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.Programs, f.Wallets, f.Mints = distinct(f.Programs), distinct(f.Wallets), distinct(f.Mints)
+	if !slices.Equal(f.Mints, p.filter.Mints) {
+		clear(p.derived)
+	}
+	p.filter = f
+	if time.Since(p.noWallets) > walletsAgain {
+		p.noWallets = time.Time{}
+	}
+	p.divide(true)
+}
+
+// walletsAgain is how long wallets that broke the subscription are left out:
+// each try costs the market's stream a reconnection.
+const walletsAgain = 10 * time.Minute
+
+func distinct(keys []solana.PublicKey) []solana.PublicKey {
+	seen := make(map[solana.PublicKey]struct{}, len(keys))
+	out := make([]solana.PublicKey, 0, len(keys))
+	for _, k := range keys {
+		if _, twice := seen[k]; !twice {
+			seen[k] = struct{}{}
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// selects reports whether keys decide which transactions come. Needs mu.
+func (p *plan) selects() bool {
+	return !p.unfiltered && !p.filter.Firehose && len(p.filter.Programs)+len(p.filter.Wallets) > 0
+}
+
+// byOwner reports whether wallets are matched by the server. Needs mu.
+func (p *plan) byOwner() bool {
+	return p.mode == TokenAccountsOn || p.mode == TokenAccountsAuto && p.owners == ownersKnown
+}
+
+// asksVersion reports whether the request depends on the server's version,
+// which is not known yet.
+func (p *plan) asksVersion() (unknown, matters bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unknown = p.mode == TokenAccountsAuto && p.owners == ownersUnknown
+	return unknown, unknown && p.selects() && len(p.filter.Wallets) > 0
+}
+
+// learnOwners notes whether the server's filters know token owners.
+func (p *plan) learnOwners(known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.owners = ownersNotKnown
+	if known {
+		p.owners = ownersKnown
+		p.divide(true)
+	}
+}
+
+// divide gives every key a share. A key keeps the one that it has, so that no
+// stream stops asking for it before another has begun; with keep false, as
+// where the server has refused the shares, they are made anew. Needs mu.
+func (p *plan) divide(keep bool) {
+	p.dropped = 0
+	programs, watched := p.wanted()
+	var next []share
+	if keep {
+		next = make([]share, len(p.shares))
+		for i := range p.shares {
+			next[i].programs = taken(programs, p.shares[i].programs)
+			next[i].watched = taken(watched, p.shares[i].watched)
+		}
+	}
+	for _, k := range programs.rest() {
+		p.place(&next, k, true)
+	}
+	for _, k := range watched.rest() {
+		p.place(&next, k, false)
+	}
+	for len(next) > 1 && len(next[len(next)-1].programs)+len(next[len(next)-1].watched) == 0 {
+		next = next[:len(next)-1]
+	}
+	if len(next) == 0 {
+		next = make([]share, 1)
+	}
+	p.shares = next
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// keyList is keys in order, from which some are taken.
+type keyList struct {
+	order []solana.PublicKey
+	left  map[solana.PublicKey]struct{}
+}
+
+func (l *keyList) add(k solana.PublicKey) {
+	if _, twice := l.left[k]; !twice {
+		l.left[k] = struct{}{}
+		l.order = append(l.order, k)
+	}
+}
+
+// rest is the keys that were not taken, in order.
+func (l *keyList) rest() []solana.PublicKey {
+	return slices.DeleteFunc(l.order, func(k solana.PublicKey) bool { _, left := l.left[k]; return !left })
+}
+
+// taken takes the keys of old out of l, and returns those that were in it.
+func taken(l *keyList, old []solana.PublicKey) (out []solana.PublicKey) {
+	for _, k := range old {
+		if _, ok := l.left[k]; ok {
+			delete(l.left, k)
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// wanted is all keys that should be asked for. Needs mu.
+func (p *plan) wanted() (programs, watched *keyList) {
+	programs = &keyList{left: make(map[solana.PublicKey]struct{})}
+	watched = &keyList{left: make(map[solana.PublicKey]struct{})}
+	if !p.selects() {
+		return programs, watched
+	}
+	for _, k := range p.filter.Programs {
+		programs.add(k)
+	}
+	if !p.noWallets.IsZero() {
+		p.dropped += len(p.filter.Wallets)
+		return programs, watched
+	}
+	wallets := make(map[solana.PublicKey]struct{}, len(p.filter.Wallets))
+	for _, w := range p.filter.Wallets {
+		wallets[w] = struct{}{}
+		keys := []solana.PublicKey{w}
+		if !p.byOwner() {
+			keys = append(keys, p.tokenAccounts(w)...)
+		}
+		for _, k := range keys {
+			if _, no := p.refused[k]; no {
+				p.dropped++
+			} else {
+				watched.add(k)
+			}
+		}
+	}
+	maps.DeleteFunc(p.derived, func(w solana.PublicKey, _ []solana.PublicKey) bool { _, used := wallets[w]; return !used })
+	return programs, watched
+}
+
+// place puts k into the first share that has room for it. Needs mu.
+func (p *plan) place(shares *[]share, k solana.PublicKey, program bool) {
+	n := len(*shares)
+	for i := range *shares {
+		s := &(*shares)[i]
+		if p.fits(len(s.programs), len(s.watched), program) {
+			s.add(k, program)
+			return
+		}
+	}
+	if n == maxParts {
+		p.dropped++
+		return
+	}
+	*shares = append(*shares, share{})
+	(*shares)[n].add(k, program)
+}
+
+func (s *share) add(k solana.PublicKey, program bool) {
+	if program {
+		s.programs = append(s.programs, k)
+	} else {
+		s.watched = append(s.watched, k)
+	}
+}
+
+// fits reports whether one more key fits into a share. Needs mu.
+func (p *plan) fits(programs, watched int, program bool) bool {
+	if program {
+		programs++
+	} else {
+		watched++
+	}
+	switch {
+	case p.maxKeys == 0:
+		return true
+	case p.maxFilters == 1: // both in one filter
+		return programs+watched <= p.maxKeys
+	case p.maxFilters == 0:
+		return true
+	}
+	return chunks(programs, p.maxKeys)+chunks(watched, p.maxKeys) <= p.maxFilters
+}
+
+func chunks(n, size int) int { return (n + size - 1) / size }
+
+// count is how many streams the keys take.
+func (p *plan) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.shares)
+}
+
+// uncovered is how many keys are asked of the endpoint by no stream.
+func (p *plan) uncovered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dropped
+}
+
+// The words in which the plugin refuses a filter; "only N allowed" follows the
+// first two.
+const (
+	refusalFilters = "max amount of filters"
+	refusalKeys    = "max amount of pubkeys"
+)
+
+//nolint:gochecknoglobals // constant
+var (
+	refusalLimit = regexp.MustCompile(`only (\d{1,9}) allowed`)
+	refusalKey   = regexp.MustCompile(`(?i)pubkey ([1-9A-HJ-NP-Za-km-z]{32,44}) in filters is not allowed`)
+)
+
+// learn reads the text in which a server refused a request, and reports
+// whether the next request will be another one, and how. Each answer narrows
+// the plan, so that there is an end.
+func (p *plan) learn(refusal string) (how string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.selects() {
+		return "", false
+	}
+	text := strings.ToLower(refusal)
+	limit := 0
+	if m := refusalLimit.FindStringSubmatch(text); m != nil {
+		limit, _ = strconv.Atoi(m[1])
+	}
+	keys := refusalKey.FindStringSubmatch(refusal)
+	switch {
+	case strings.Contains(text, refusalFilters):
+		ok = lower(&p.maxFilters, limit, p.mostFilters())
+		how = fmt.Sprintf("filters in one request: %d", p.maxFilters)
+	case strings.Contains(text, refusalKeys):
+		ok = lower(&p.maxKeys, limit, p.mostKeys())
+		how = fmt.Sprintf("keys in one filter: %d", p.maxKeys)
+	case keys != nil:
+		how = "without " + keys[1]
+		ok = p.refuse(keys[1])
+	}
+	if !ok && p.noWallets.IsZero() && len(p.filter.Wallets) > 0 && len(p.filter.Programs) > 0 {
+		p.noWallets, ok, how = time.Now(), true, "without any wallet"
+	}
+	if ok {
+		p.divide(false)
+	}
+	return how, ok
+}
+
+// lower makes limit the new bound, or half of what was asked for where the
+// server named none, and reports whether that is a narrower one that can work.
+func lower(bound *int, limit, asked int) bool {
+	if limit == 0 {
+		limit = asked / 2
+	}
+	if limit < 1 || *bound != 0 && limit >= *bound {
+		return false
+	}
+	*bound = limit
+	return true
+}
+
+// refuse leaves out a watched key that the server does not allow. A program is
+// not left out: the market would be incomplete and look as if it were not.
+func (p *plan) refuse(text string) bool {
+	k, err := solana.PublicKeyFromBase58(text)
+	if err != nil {
+		return false
+	}
+	for i := range p.shares {
+		if slices.Contains(p.shares[i].watched, k) {
+			p.refused[k] = struct{}{}
+			return true
+		}
+	}
+	return false
+}
+
+// mostKeys is the length of the longest list of a request. Needs mu.
+func (p *plan) mostKeys() (n int) {
+	for i := range p.shares {
+		s := &p.shares[i]
+		most := max(len(s.programs), len(s.watched))
+		if p.maxFilters == 1 {
+			most = len(s.programs) + len(s.watched)
+		}
+		if p.maxKeys > 0 {
+			most = min(most, p.maxKeys)
+		}
+		n = max(n, most)
+	}
+	return n
+}
+
+// mostFilters is how many filters the largest request has. Needs mu.
+func (p *plan) mostFilters() (n int) {
+	for i := range p.shares {
+		n = max(n, len(p.filters(p.shares[i])))
+	}
+	return n
+}
