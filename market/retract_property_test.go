@@ -14,6 +14,9 @@ import (
 	"github.com/swapcast/swapcast/market"
 )
 
+// failer is any kind of test.
+type failer interface{ Fatalf(string, ...any) }
+
 // step is one call that a market gets.
 type step struct {
 	swap   *swapcast.Swap // or
@@ -105,7 +108,7 @@ func refOf(s *swapcast.Swap) swapcast.TxRef {
 }
 
 // retract takes transactions back, in the market and in the history.
-func (h *history) retract(t *rapid.T, dead []swapcast.TxRef, r *market.Retraction) {
+func (h *history) retract(t failer, dead []swapcast.TxRef, r *market.Retraction) {
 	var unknown []swapcast.TxRef
 	for _, ref := range dead {
 		there := slices.ContainsFunc(h.steps[h.base:], func(s step) bool { return s.swap != nil && refOf(s.swap) == ref })
@@ -148,7 +151,7 @@ func (h *history) fresh() (*market.Market, map[solana.PublicKey]swapcast.Price) 
 	return m, told
 }
 
-func (h *history) check(t *rapid.T) map[solana.PublicKey]swapcast.Price {
+func (h *history) check(t failer) map[solana.PublicKey]swapcast.Price {
 	m, told := h.fresh()
 	got, want := h.m.Dump(), m.Dump()
 	for i := range max(len(got), len(want)) {
