@@ -1,0 +1,378 @@
+package rpctest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/gagliardetto/solana-go"
+	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
+)
+
+// RecorderOptions bound a Recorder. Zero values are replaced by the defaults.
+type RecorderOptions struct {
+	MaxBlocks   int   // slots that are kept; default 3,000
+	MaxBytes    int64 // of encoded transactions; default 256 MiB
+	MaxAccounts int   // balances, token accounts and mints each; default 200,000
+}
+
+// Recorder is a Store made from Geyser updates. See the package comment.
+type Recorder struct {
+	// static after construction
+	o RecorderOptions
+
+	// guarded by mu
+	mu      sync.Mutex
+	slots   []uint64 // of blocks, rising
+	blocks  map[uint64]*recorded
+	gone    uint64 // highest slot that was let go
+	bytes   int64
+	newest  [3]uint64 // by commitment
+	places  map[solana.Signature]uint64
+	state   *chainState
+	decoder *geyser.Decoder
+	tx      swapcast.Transaction // scratch
+}
+
+// recorded is what is known of one slot.
+type recorded struct {
+	meta      *pb.SubscribeUpdateBlockMeta
+	parent    uint64
+	infos     [][]byte // encoded: a tenth of the decoded size
+	confirmed bool
+}
+
+// NewRecorder makes an empty one.
+func NewRecorder(o RecorderOptions) *Recorder {
+	setDefault(&o.MaxBlocks, 3_000)
+	setDefault(&o.MaxBytes, 256<<20)
+	setDefault(&o.MaxAccounts, 200_000)
+	return &Recorder{
+		o: o, blocks: make(map[uint64]*recorded), places: make(map[solana.Signature]uint64),
+		state: newChainState(o.MaxAccounts), decoder: geyser.NewDecoder(),
+	}
+}
+
+func setDefault[T cmp.Ordered](v *T, def T) {
+	var zero T
+	if *v <= zero {
+		*v = def
+	}
+}
+
+// Source yields updates in stream order, as geyser/sim and geyser/capture do.
+type Source interface {
+	Next(ctx context.Context) (*pb.SubscribeUpdate, error)
+}
+
+// Tap gives a source that yields what src yields and records it on the way.
+func (r *Recorder) Tap(src Source) *Tapped { return &Tapped{src: src, r: r} }
+
+// Tapped is a source that a Recorder listens to.
+type Tapped struct {
+	src Source
+	r   *Recorder
+}
+
+// Next yields and records the next update.
+func (t *Tapped) Next(ctx context.Context) (*pb.SubscribeUpdate, error) {
+	u, err := t.src.Next(ctx)
+	if err == nil {
+		t.r.Add(u)
+	}
+	return u, err
+}
+
+// Close closes a source that can be closed.
+func (t *Tapped) Close() error {
+	if c, ok := t.src.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// Add records updates. It keeps none of them.
+func (r *Recorder) Add(updates ...*pb.SubscribeUpdate) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, u := range updates {
+		switch u := u.GetUpdateOneof().(type) {
+		case *pb.SubscribeUpdate_Transaction:
+			r.add(u.Transaction.GetSlot(), u.Transaction.GetTransaction())
+		case *pb.SubscribeUpdate_BlockMeta:
+			r.meta(u.BlockMeta)
+		case *pb.SubscribeUpdate_Block:
+			b := u.Block
+			r.meta(&pb.SubscribeUpdateBlockMeta{
+				Slot: b.GetSlot(), Blockhash: b.GetBlockhash(), Rewards: b.GetRewards(), BlockTime: b.GetBlockTime(), BlockHeight: b.GetBlockHeight(),
+				ParentSlot: b.GetParentSlot(), ParentBlockhash: b.GetParentBlockhash(), ExecutedTransactionCount: b.GetExecutedTransactionCount(),
+			})
+			for _, info := range b.GetTransactions() {
+				r.add(b.GetSlot(), info)
+			}
+		case *pb.SubscribeUpdate_Slot:
+			r.status(u.Slot)
+		}
+	}
+	r.trim()
+}
+
+// at gives the slot's record, nil where it has been let go already.
+func (r *Recorder) at(slot uint64) *recorded {
+	b := r.blocks[slot]
+	if b == nil && slot > r.gone {
+		b = &recorded{}
+		r.blocks[slot] = b
+		i, _ := slices.BinarySearch(r.slots, slot)
+		r.slots = slices.Insert(r.slots, i, slot)
+	}
+	return b
+}
+
+func (r *Recorder) meta(m *pb.SubscribeUpdateBlockMeta) {
+	if b := r.at(m.GetSlot()); b != nil {
+		b.meta = proto.CloneOf(m)
+	}
+}
+
+func (r *Recorder) add(slot uint64, info *pb.SubscribeUpdateTransactionInfo) {
+	b := r.at(slot)
+	if b == nil || len(info.GetSignature()) != solana.SignatureLength {
+		return
+	}
+	signature := solana.Signature(info.GetSignature())
+	if r.places[signature] == slot {
+		return // sent twice
+	}
+	encoded, err := proto.Marshal(info)
+	if err != nil {
+		return
+	}
+	r.places[signature] = slot
+	b.infos = append(b.infos, encoded)
+	r.bytes += int64(len(encoded))
+	u := &pb.SubscribeUpdateTransaction{Slot: slot, Transaction: info}
+	if r.decoder.Transaction(u, &r.tx) == nil {
+		r.state.apply(&r.tx)
+	}
+}
+
+func (r *Recorder) status(u *pb.SubscribeUpdateSlot) {
+	slot := u.GetSlot()
+	b := r.at(slot)
+	if b == nil {
+		return
+	}
+	if u.Parent != nil {
+		b.parent = u.GetParent()
+	}
+	raise := func(c swapcast.Commitment) { r.newest[c] = max(r.newest[c], slot) }
+	switch u.GetStatus() {
+	case pb.SlotStatus_SLOT_DEAD:
+		if !b.confirmed {
+			r.empty(slot, b)
+		}
+	case pb.SlotStatus_SLOT_PROCESSED:
+		raise(swapcast.Processed)
+	case pb.SlotStatus_SLOT_CONFIRMED:
+		b.confirmed = true
+		raise(swapcast.Confirmed)
+		raise(swapcast.Processed)
+	case pb.SlotStatus_SLOT_FINALIZED:
+		b.confirmed = true
+		raise(swapcast.Finalized)
+		raise(swapcast.Confirmed)
+		raise(swapcast.Processed)
+	}
+}
+
+// empty forgets what came of a slot.
+func (r *Recorder) empty(slot uint64, b *recorded) {
+	for _, encoded := range b.infos {
+		r.bytes -= int64(len(encoded))
+		if info := decodeInfo(encoded); info != nil {
+			if s := solana.Signature(info.GetSignature()); r.places[s] == slot {
+				delete(r.places, s)
+			}
+		}
+	}
+	b.infos, b.meta = nil, nil
+}
+
+// trim lets the oldest slots go while there is too much.
+func (r *Recorder) trim() {
+	for len(r.slots) > 1 && (len(r.slots) > r.o.MaxBlocks || r.bytes > r.o.MaxBytes) {
+		slot := r.slots[0]
+		r.empty(slot, r.blocks[slot])
+		delete(r.blocks, slot)
+		r.slots = slices.Delete(r.slots, 0, 1)
+		r.gone = slot
+	}
+}
+
+func decodeInfo(encoded []byte) *pb.SubscribeUpdateTransactionInfo {
+	info := &pb.SubscribeUpdateTransactionInfo{}
+	if proto.Unmarshal(encoded, info) != nil {
+		return nil // it was encoded here
+	}
+	return info
+}
+
+// Slot is the newest slot at a commitment.
+func (r *Recorder) Slot(c swapcast.Commitment) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.newest[c]
+}
+
+// FirstBlock is the oldest slot that is kept.
+func (r *Recorder) FirstBlock() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.slots) == 0 {
+		return 0
+	}
+	return r.slots[0]
+}
+
+// Block gives a confirmed block.
+func (r *Recorder) Block(slot uint64) *Block {
+	r.mu.Lock()
+	b := r.blocks[slot]
+	if b == nil || !b.confirmed {
+		r.mu.Unlock()
+		return nil
+	}
+	out := &Block{Meta: b.meta}
+	if out.Meta == nil {
+		out.Meta = &pb.SubscribeUpdateBlockMeta{Slot: slot, ParentSlot: b.parent}
+	}
+	infos := b.infos // only ever appended to or replaced
+	r.mu.Unlock()
+	for _, encoded := range infos {
+		if info := decodeInfo(encoded); info != nil {
+			out.Infos = append(out.Infos, info)
+		}
+	}
+	slices.SortStableFunc(out.Infos, func(a, b *pb.SubscribeUpdateTransactionInfo) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
+	return out
+}
+
+// Blocks lists confirmed blocks.
+func (r *Recorder) Blocks(first, last uint64, limit int) []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []uint64
+	i, _ := slices.BinarySearch(r.slots, first)
+	for ; i < len(r.slots) && r.slots[i] <= last && len(out) < limit; i++ {
+		if r.blocks[r.slots[i]].confirmed {
+			out = append(out, r.slots[i])
+		}
+	}
+	return out
+}
+
+// Transaction finds one in a confirmed block.
+func (r *Recorder) Transaction(signature solana.Signature) (Located, bool) {
+	r.mu.Lock()
+	slot, ok := r.places[signature]
+	r.mu.Unlock()
+	if !ok {
+		return Located{}, false
+	}
+	found := r.search(slot, signature[:], nil, func(info *pb.SubscribeUpdateTransactionInfo) bool {
+		return bytes.Equal(info.GetSignature(), signature[:])
+	})
+	if len(found) == 0 {
+		return Located{}, false
+	}
+	return found[0], true
+}
+
+// Mentioning searches all blocks, newest first: it looks at every byte that is
+// kept.
+func (r *Recorder) Mentioning(key solana.PublicKey) []Located {
+	r.mu.Lock()
+	slots := slices.Clone(r.slots)
+	r.mu.Unlock()
+	var out []Located
+	for _, slot := range slices.Backward(slots) {
+		found := r.search(slot, key[:], []byte(key.String()), func(info *pb.SubscribeUpdateTransactionInfo) bool {
+			return named(&Located{Info: info}, key) || owns(info, key.String())
+		})
+		slices.SortFunc(found, func(a, b Located) int { return cmp.Compare(b.Info.GetIndex(), a.Info.GetIndex()) })
+		out = append(out, found...)
+	}
+	return out
+}
+
+// owns reports whether the owner of one of the transaction's token balances is
+// the key.
+func owns(info *pb.SubscribeUpdateTransactionInfo, key string) bool {
+	meta := info.GetMeta()
+	for _, rows := range [...][]*pb.TokenBalance{meta.GetPreTokenBalances(), meta.GetPostTokenBalances()} {
+		if slices.ContainsFunc(rows, func(b *pb.TokenBalance) bool { return b.GetOwner() == key }) {
+			return true
+		}
+	}
+	return false
+}
+
+// search gives the transactions of a confirmed slot that pass and whose bytes
+// hold one of the two words.
+func (r *Recorder) search(slot uint64, raw, text []byte, pass func(*pb.SubscribeUpdateTransactionInfo) bool) []Located {
+	r.mu.Lock()
+	b := r.blocks[slot]
+	if b == nil || !b.confirmed {
+		r.mu.Unlock()
+		return nil
+	}
+	infos, at := b.infos, b.meta.GetBlockTime().GetTimestamp()
+	r.mu.Unlock()
+	var out []Located
+	for _, encoded := range infos {
+		if !bytes.Contains(encoded, raw) && (text == nil || !bytes.Contains(encoded, text)) {
+			continue
+		}
+		if info := decodeInfo(encoded); info != nil && pass(info) {
+			out = append(out, Located{Slot: slot, BlockTime: at, Info: info})
+		}
+	}
+	return out
+}
+
+// Account gives an account's state.
+func (r *Recorder) Account(key solana.PublicKey) (Account, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.account(key)
+}
+
+// TokenAccounts lists the token accounts of an owner, by address.
+func (r *Recorder) TokenAccounts(owner solana.PublicKey) []KeyedAccount {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.tokenAccounts(owner)
+}
+
+// PutAccount sets an account as it is.
+func (r *Recorder) PutAccount(key solana.PublicKey, a Account) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.put(key, a)
+}
+
+// PutMint sets a mint and its metadata. What transactions mint and burn later
+// changes its supply.
+func (r *Recorder) PutMint(m Mint) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.putMint(m)
+}
