@@ -327,14 +327,14 @@ type tokenAnswer struct {
 	Since24h                                  *int64
 	Slot                                      uint64
 	Pools                                     []struct {
-		Pool, Source, OtherAssetID string
-		Reserve, OtherReserve      *string
-		Price, LiquidityUSD        *float64
-		DepthUSD                   *float64
-		Curve                      *curve
-		Share                      float64
-		Agrees                     bool
-		LastSlot, Trades           uint64
+		Pool, Source, OtherAssetID, OtherSymbol string
+		Reserve, OtherReserve                   *string
+		Price, LiquidityUSD                     *float64
+		DepthUSD                                *float64
+		Curve                                   *curve
+		Share                                   float64
+		Agrees                                  bool
+		LastSlot, Trades                        uint64
 	}
 }
 

@@ -159,6 +159,7 @@ type poolAnswer struct {
 	Pool         string       `json:"pool"`
 	Source       string       `json:"source"` // DEX
 	OtherAssetID string       `json:"otherAssetId"`
+	OtherSymbol  string       `json:"otherSymbol"`  // "" unknown
 	Price        *float64     `json:"price"`        // US dollars per whole token in this pool
 	Reserve      *string      `json:"reserve"`      // raw units of the token, decimal
 	OtherReserve *string      `json:"otherReserve"` // raw units of the other side
@@ -194,7 +195,7 @@ func (h *handler) token(w http.ResponseWriter, r *http.Request) {
 		Feed:         h.Feed(),
 		Reasons:      append([]string{}, h.Reasons(mint)...),
 		Curve:        newestCurve(pools),
-		Pools:        poolAnswers(pools),
+		Pools:        h.poolAnswers(pools),
 		MarketCapUSD: marketCap(&token, &price),
 	}
 	if token.SupplyKnown {
@@ -232,13 +233,15 @@ func newestCurve(pools []Pool) *curveAnswer {
 	return newCurve(newest.Curve)
 }
 
-func poolAnswers(pools []Pool) []poolAnswer {
+func (h *handler) poolAnswers(pools []Pool) []poolAnswer {
 	answers := make([]poolAnswer, 0, len(pools))
 	for _, pool := range pools {
+		other, _ := h.Market.Token(pool.Other)
 		a := poolAnswer{
 			Pool:         address(pool.Address),
 			Source:       pool.DEX,
 			OtherAssetID: address(pool.Other),
+			OtherSymbol:  other.Symbol,
 			Share:        pool.Share,
 			Agrees:       pool.Agrees,
 			LastSlot:     pool.LastSlot,

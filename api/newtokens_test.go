@@ -18,7 +18,7 @@ func (m *fakeMarket) launch() {
 		Mint: launched, Symbol: "<b>X</b>", Name: "\u202eevil\x00", Decimals: 6, Known: true, Supply: 1_000_000_000_000_000, SupplyKnown: true,
 	}
 	m.pools[launched] = []api.Pool{
-		{Address: key(5), DEX: "meteora-dbc", USD: 0.5, USDKnown: true, DepthUSD: 450, LastSlot: 6, Curve: swapcast.CurveAt(1, 2)},
+		{Address: key(5), DEX: "meteora-dbc", Other: swapcast.NativeMint(), USD: 0.5, USDKnown: true, DepthUSD: 450, LastSlot: 6, Curve: swapcast.CurveAt(1, 2)},
 		{Address: key(6), DEX: "pumpfun", LastSlot: 9, Curve: swapcast.CurveAt(2, 2)},
 		{Address: key(7), DEX: "orca-whirlpool", LastSlot: 10},
 	}
@@ -124,6 +124,9 @@ func TestTokenCurve(t *testing.T) {
 			continue
 		}
 		t.Errorf("pool %d: %+v", i, p.Curve)
+	}
+	if got.Pools[0].OtherSymbol != "SOL" || got.Pools[1].OtherSymbol != "" {
+		t.Errorf("against %q and %q", got.Pools[0].OtherSymbol, got.Pools[1].OtherSymbol)
 	}
 	if *got.Pools[0].DepthUSD != 450 || got.Pools[1].DepthUSD != nil {
 		t.Errorf("depth: %v, %v", got.Pools[0].DepthUSD, got.Pools[1].DepthUSD)

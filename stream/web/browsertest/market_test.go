@@ -63,6 +63,7 @@ type market struct {
 	prices map[solana.PublicKey]swapcast.Price
 	trades map[solana.PublicKey][]swapcast.Trade // newest first
 	unborn solana.PublicKey                      // has not traded yet, as far as the API knows
+	launches
 }
 
 type publisher interface {
@@ -256,7 +257,8 @@ func (m *market) Token(mint solana.PublicKey) (swapcast.Token, bool) {
 			return swapcast.Token{Mint: mint, Symbol: c.symbol, Name: c.name, Decimals: c.decimals, Known: true}, true
 		}
 	}
-	return swapcast.Token{}, false
+	token, ok := m.names[mint]
+	return token, ok
 }
 
 // Candles answers the API, from the trades that are kept. Without holes, as the

@@ -56,11 +56,13 @@ func (s *site) start(quiet ...string) {
 	mux := http.NewServeMux()
 	pages := web.Handler()
 	apis := api.New(api.Options{
-		Market: s.market,
-		Pools:  func(solana.PublicKey) []api.Pool { return nil },
-		Day:    s.market.Day,
-		Status: func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
-		Feed:   func() swapcast.Feed { return s.feed },
+		Market:    s.market,
+		Pools:     s.market.Pools,
+		Reasons:   func(solana.PublicKey) []string { return []string{"single_pool", "curve", "not_known_yet"} },
+		Day:       s.market.Day,
+		NewTokens: s.market.NewTokens,
+		Status:    func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
+		Feed:      func() swapcast.Feed { return s.feed },
 	})
 	mux.Handle("/", pages)
 	mux.Handle("/v1/", apis)

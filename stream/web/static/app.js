@@ -4,18 +4,25 @@ import { Swapcast } from '../swapcast.js';
 
 import { Candles } from './candles.js';
 import { Chart } from './chart.js';
+import { Bar } from './dom.js';
 import * as format from './format.js';
 import { History, settled } from './history.js';
+import { NewTokens } from './newtokens.js';
+import { Pools } from './pools.js';
 import { Tape } from './tape.js';
 import { Vitals } from './vitals.js';
 import { Watchlist, flash, matches } from './watchlist.js';
+import * as words from './words.js';
 
 /** One price per token and window is all that an eye can follow. */
 const WINDOW_MS = 200;
 const STATUS_EVERY_MS = 10_000;
 const SEED_TRADES = 500;
 const SEED_CANDLES = 1000;
-const DAY_EVERY_MS = 15_000;
+/** What the server knows of the selected token, and the new tokens. */
+const DETAILS_EVERY_MS = 3000;
+const NEW_EVERY_MS = 2000;
+const NEW_TOKENS = 40;
 /** Lengths of a candle, by seconds. */
 const INTERVALS = new Map([[1, '1s'], [5, '5s'], [15, '15s'], [60, '1m'], [300, '5m'], [900, '15m'], [3600, '1h']]);
 const MOST_TOKENS = 200;
@@ -67,6 +74,20 @@ const watchlist = new Watchlist({
   },
   onRemove: remove,
 });
+
+const pools = new Pools({
+  body: $('pool-rows'), empty: $('pools-empty'), count: $('pools-count'), reasons: $('reasons'),
+});
+const newTokens = new NewTokens({
+  body: $('fresh-rows'), empty: $('fresh-empty'), count: $('fresh-count'),
+  onSelect: (mint) => {
+    token(mint).launched = true;
+    select(mint);
+    panel('chart');
+  },
+});
+const curveBar = new Bar('progressbar');
+$('fact-curve').append(curveBar.el, curveBar.text);
 
 // A key stands behind the #, which browsers send to nobody.
 const apiKey = new URLSearchParams(location.hash.slice(1)).get('key') ?? undefined;
@@ -131,7 +152,7 @@ function priced(message) {
     facts(t);
   }
   if (first) learn([t.mint]);
-  if (t.mint === selected && !t.day && message.price !== null) refreshDay();
+  if (t.mint === selected && !t.details && message.price !== null) refreshDetails();
 }
 
 function traded(trade) {
@@ -221,29 +242,60 @@ async function loadCandles(of) {
   else chart.update();
 }
 
-/** What the selected token did within a day, as far as the server knows. */
-async function refreshDay() {
+/** What the server knows of the selected token beside its price. */
+async function refreshDetails() {
   const t = tokens.get(selected);
-  if (!t || t.asking || document.hidden || t.price?.price == null) return; // a mint that never traded is unknown there
+  if (!t || t.asking || document.hidden || (t.price?.price == null && !t.launched)) return; // a mint that never traded is unknown there
   t.asking = true;
   try {
-    t.day = await get(`v1/tokens/${t.mint}`);
+    t.details = await get(`v1/tokens/${t.mint}`);
+    named(t, t.details);
+    if (t.price?.price == null && t.details.price !== null) { // the socket's own comes with the next trade
+      t.price = { ...t.details, ts: 0 };
+      if (t.mint === selected) facts(t);
+    }
   } catch {
-    t.day ??= {}; // asked again in a while
+    t.details ??= {}; // asked again in a while
   } finally {
     t.asking = false;
   }
-  if (t.mint === selected) showDay(t.day);
+  if (t.mint === selected) showDetails(t.details);
 }
 
-function showDay(day) {
-  const pct = day?.change24hPct;
+function showDetails(d) {
+  const pct = d?.change24hPct;
   const { text, direction } = pct == null ? { text: '–', direction: 0 } : format.change(100, 100 + pct);
   $('fact-day').textContent = text || '–';
   $('fact-day').dataset.direction = direction;
-  $('fact-volume').textContent = day?.volume24hUsd > 0 ? format.usd(day.volume24hUsd) : '–';
-  const since = day?.since24h ? `since ${new Date(day.since24h * 1000).toLocaleString()}` : 'as far as the server knows';
+  $('fact-volume').textContent = d?.volume24hUsd > 0 ? format.usd(d.volume24hUsd) : '–';
+  const since = d?.since24h ? `since ${new Date(d.since24h * 1000).toLocaleString()}` : 'as far as the server knows';
   for (const id of ['fact-day', 'fact-volume']) $(id).parentElement.title = `Within 24 hours, ${since}`;
+  $('fact-cap-box').hidden = !(d?.marketCapUsd > 0);
+  $('fact-cap').textContent = format.usd(d?.marketCapUsd);
+  $('fact-curve-box').hidden = !d?.curve;
+  const { part, text: stage, label } = words.curve(d?.curve);
+  curveBar.set(part, stage, label);
+  pools.show(d?.pools ? d : null);
+}
+
+/** The tokens that were launched last. */
+async function refreshNew() {
+  if (document.hidden) return;
+  try {
+    const { tokens: fresh } = await get(`v1/tokens?sort=new&limit=${NEW_TOKENS}`);
+    for (const t of fresh) tokens.has(t.assetId) && named(tokens.get(t.assetId), t);
+    newTokens.show(fresh, Date.now());
+  } catch (error) {
+    newTokens.fail(`The list of new tokens cannot be read: ${error.message}.`);
+  }
+}
+
+/** Does something again and again, never twice at once. */
+async function every(ms, work) {
+  for (;;) {
+    await work();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
 }
 
 async function refreshStatus() {
@@ -308,6 +360,8 @@ async function add(mint) {
   complain('');
   const following = follow([mint]);
   select(mint);
+  watchlist.select(mint); // where it was looked at before
+  renamed(token(mint)); // its button takes it off the list now
   try {
     await following;
   } catch (error) {
@@ -348,13 +402,16 @@ function select(mint) {
   tape.clear();
   chart.show(t);
   watchCandles();
-  showDay(t.day);
-  refreshDay();
+  newTokens.select(mint);
+  showDetails(t.details);
+  refreshDetails();
   renamed(t);
   facts(t);
   learn([mint]);
   store.set('selected', mint);
   if (before) feed.unsubscribe('trades', before).catch(() => {});
+  if (before && !list.includes(before)) feed.unsubscribe('prices', before).catch(() => {});
+  if (!list.includes(mint)) feed.subscribe('prices', mint).catch(() => {}); // a look at a token that is not followed
   feed.subscribe('trades', mint).catch((error) => {
     if (feed.state !== 'closed') complain(`Trades of ${format.short(mint)}: ${error.message}.`);
   });
@@ -369,6 +426,9 @@ function renamed(t) {
   $('token-mint').hidden = false;
   $('token-mint').textContent = format.short(t.mint);
   $('token-remove').setAttribute('aria-label', `Remove ${t.symbol || format.short(t.mint)} from the list`);
+  $('token-remove').hidden = !list.includes(t.mint);
+  $('token-add').hidden = list.includes(t.mint);
+  $('token-add').setAttribute('aria-label', `Add ${t.symbol || format.short(t.mint)} to the list`);
   $('token-mint').setAttribute('aria-label', `${format.short(t.mint)}, copy the whole mint address`);
 }
 
@@ -516,6 +576,7 @@ $('token-remove').addEventListener('click', () => {
   panel('watch');
   remove(selected);
 });
+$('token-add').addEventListener('click', () => add(selected));
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input[type="text"]')) return;
   const key = event.key;
@@ -534,7 +595,8 @@ async function start() {
   interval(store.get('interval', 5));
   refreshStatus();
   setInterval(refreshStatus, STATUS_EVERY_MS);
-  setInterval(refreshDay, DAY_EVERY_MS);
+  every(DETAILS_EVERY_MS, refreshDetails);
+  every(NEW_EVERY_MS, refreshNew);
   feed.open();
   const saved = store.get('watchlist', null);
   const mints = Array.isArray(saved) && saved.every((m) => typeof m === 'string' && !format.mintProblem(m)) ? saved : null;

@@ -107,6 +107,16 @@ export function duration(ms) {
   return `${Math.round(ms / 60_000)} min`;
 }
 
+/** How long ago something was, in one unit. */
+export function age(ms) {
+  if (!Number.isFinite(ms)) return '–';
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86_400)} d`;
+}
+
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
 /**
