@@ -142,8 +142,11 @@ func (k *candleBook) newest(i swapcast.Interval, n int) bar {
 }
 
 // find returns the bar of an interval that begins at a time, and the close of the
-// one before it; both 0 where there is none.
+// one before it; both 0 where there is none. A nil book has none.
 func (k *candleBook) find(i swapcast.Interval, start uint32) (b bar, before float64) {
+	if k == nil {
+		return bar{}, 0
+	}
 	n := 0 // how many begin later
 	if k.open[i].start > start {
 		kept := len(k.past[i].bars)

@@ -1,6 +1,7 @@
 package market
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -17,15 +18,15 @@ type comparison struct {
 	corrects uint64 // the highest dead slot
 	mints    []mintBefore
 	place    map[solana.PublicKey]int // in mints
-	bars     []barBefore
-	seconds  map[mintSecond]struct{} // looked at
-	seen     map[barPlace]struct{}   // in bars
+	bars     []barBefore              // one may be there twice, where times do not rise
 }
 
 // mintBefore is a mint with what its clients were last told.
 type mintBefore struct {
 	mint   solana.PublicKey
 	before published
+	book   *candleBook                // nil: none; as it is now, when that is compared
+	last   [swapcast.Intervals]uint32 // the bars that were taken down last
 }
 
 // published is what makes a price another one.
@@ -35,21 +36,13 @@ type published struct {
 	cause             cause
 }
 
-type mintSecond struct {
-	mint int // place in comparison.mints
-	at   uint32
-}
-
-type barPlace struct {
+// barBefore is one bar of a mint that begins at start, or the want of it.
+type barBefore struct {
 	mint     int // place in comparison.mints
 	interval swapcast.Interval
 	start    uint32
-}
-
-type barBefore struct {
-	barPlace
-	bar   bar
-	final bool
+	final    bool
+	bar      bar
 }
 
 // compare takes down what the swaps of the entries had part in.
@@ -57,11 +50,9 @@ func (m *Market) compare(first, end uint64) {
 	j := m.journal
 	c := &j.changes
 	if c.place == nil {
-		c.place, c.seconds, c.seen = map[solana.PublicKey]int{}, map[mintSecond]struct{}{}, map[barPlace]struct{}{}
+		c.place = map[solana.PublicKey]int{}
 	}
 	clear(c.place)
-	clear(c.seconds)
-	clear(c.seen)
 	c.mints, c.bars = c.mints[:0], c.bars[:0]
 	for i := first; i < end; i++ {
 		if e := j.entries.at(i); e.kind == entrySwap {
@@ -71,31 +62,29 @@ func (m *Market) compare(first, end uint64) {
 				if !ok {
 					place = len(c.mints)
 					c.place[mint] = place
-					c.mints = append(c.mints, mintBefore{mint, m.published(mint)})
+					c.mints = append(c.mints, mintBefore{mint: mint, before: m.published(mint), book: m.book(mint)})
 				}
-				if timed {
-					m.compareBars(mintSecond{place, at})
+				if timed && c.mints[place].last[0] != at {
+					m.compareBars(place, at)
 				}
 			}
 		}
 	}
 }
 
-// compareBars takes down a mint's bars of a second, once.
-func (m *Market) compareBars(s mintSecond) {
+// compareBars takes down a mint's bars of a second.
+func (m *Market) compareBars(place int, at uint32) {
 	c := &m.journal.changes
-	if _, ok := c.seconds[s]; ok {
-		return
-	}
-	c.seconds[s] = struct{}{}
+	k := &c.mints[place]
 	for i, length := range seconds {
-		p := barPlace{s.mint, swapcast.Interval(i), s.at - s.at%length} //nolint:gosec // nine of them
-		if _, ok := c.seen[p]; ok {
+		start := at - at%length
+		if k.last[i] == start {
 			continue
 		}
-		c.seen[p] = struct{}{}
-		b, _ := m.bar(c.mints[p.mint].mint, p.interval, p.start)
-		c.bars = append(c.bars, barBefore{p, b, m.clock.over(p.start, length)})
+		k.last[i] = start
+		interval := swapcast.Interval(i) //nolint:gosec // nine of them
+		b, _ := k.book.find(interval, start)
+		c.bars = append(c.bars, barBefore{place, interval, start, m.clock.over(start, length), b})
 	}
 }
 
@@ -108,37 +97,34 @@ func (m *Market) published(mint solana.PublicKey) published {
 	return published{st.usd, st.liquidityUSD, st.priced, st.cause}
 }
 
-// bar is a mint's bar that begins at a time, and the close before it; both 0
-// where there is none.
-func (m *Market) bar(mint solana.PublicKey, i swapcast.Interval, start uint32) (b bar, before float64) {
-	ms := m.mints[mint]
-	if ms == nil || ms.candles == nil {
-		return bar{}, 0
+func (m *Market) book(mint solana.PublicKey) *candleBook {
+	if ms := m.mints[mint]; ms != nil {
+		return ms.candles
 	}
-	return ms.candles.find(i, start)
+	return nil
 }
 
 // tell fills out with what has changed since compare.
 func (m *Market) tell(out *Retraction) {
 	c := &m.journal.changes
 	for i := range c.mints {
-		if b := &c.mints[i]; m.published(b.mint) != b.before {
-			p := swapcast.Price{Mint: b.mint, Commitment: m.opts.Commitment}
-			if ms := m.mints[b.mint]; ms != nil && (ms != m.sol || ms.state.trades > 0) {
-				e := m.estimate(ms, &m.scratch)
-				p = m.priceOf(ms, &e)
-			}
-			p.Corrects = c.corrects
-			out.Prices = append(out.Prices, p)
+		b := &c.mints[i]
+		b.book = m.book(b.mint)
+		if m.published(b.mint) == b.before {
+			continue
 		}
+		p := swapcast.Price{Mint: b.mint, Commitment: m.opts.Commitment}
+		if ms := m.mints[b.mint]; ms != nil && (ms != m.sol || ms.state.trades > 0) {
+			e := m.estimate(ms, &m.scratch)
+			p = m.priceOf(ms, &e)
+		}
+		p.Corrects = c.corrects
+		out.Prices = append(out.Prices, p)
 	}
-	slices.SortFunc(c.bars, func(a, b barBefore) int {
-		return cmp.Or(cmp.Compare(a.mint, b.mint), cmp.Compare(a.interval, b.interval), cmp.Compare(a.start, b.start))
-	})
 	for i := range c.bars {
 		was := &c.bars[i]
-		mint := c.mints[was.mint].mint
-		b, before := m.bar(mint, was.interval, was.start)
+		k := &c.mints[was.mint]
+		b, before := k.book.find(was.interval, was.start)
 		final := m.clock.over(was.start, seconds[was.interval])
 		if b == was.bar && (final == was.final || b.trades == 0) {
 			continue
@@ -146,6 +132,12 @@ func (m *Market) tell(out *Retraction) {
 		if b.trades == 0 {
 			b = bar{start: was.start, open: before, high: before, low: before, close: before}
 		}
-		out.Candles = append(out.Candles, m.candleOf(mint, was.interval, &b))
+		out.Candles = append(out.Candles, m.candleOf(k.mint, was.interval, &b))
 	}
+	slices.SortFunc(out.Candles, func(a, b swapcast.Candle) int {
+		return cmp.Or(bytes.Compare(a.Mint[:], b.Mint[:]), cmp.Compare(a.Interval, b.Interval), cmp.Compare(a.Start, b.Start))
+	})
+	out.Candles = slices.CompactFunc(out.Candles, func(a, b swapcast.Candle) bool {
+		return a.Mint == b.Mint && a.Interval == b.Interval && a.Start == b.Start
+	})
 }

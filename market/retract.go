@@ -21,7 +21,8 @@ type Retraction struct {
 	// Trades has both trades of each swap that was taken back, those of one slot
 	// and mint side by side.
 	Trades []swapcast.RetractedTrade
-	// Candles has each candle that changed as it is now, final ones too. One that
+	// Candles has each candle that changed as it is now, final ones too, by mint,
+	// interval and time. One that
 	// has no trade left has Trades 0 and reads as an interval without a trade
 	// does: flat at the close before it; its prices are 0 where there is none
 	// before it. ReceivedAt is 0.

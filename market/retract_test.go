@@ -61,13 +61,13 @@ func TestFork(t *testing.T) {
 price token 2.0067 slot 1002 corrects 1001 processed
 trade token slot 1001 tx 3 index 0
 trade USDC slot 1001 tx 3 index 0
-candle USDC 1s +1 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 0 trades 0 final true
-candle USDC 1m +0 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 300 trades 3 final false
-candle USDC 1d +-57600 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 300 trades 3 final false
 candle token 1s +1 o 2.0044 h 2.0044 l 2.0044 c 2.0044 vol 0 trades 0 final true
 candle token 1s +2 o 2.0067 h 2.0067 l 2.0067 c 2.0067 vol 100 trades 1 final false
 candle token 1m +0 o 2.0050 h 2.0067 l 2.0044 c 2.0067 vol 300 trades 3 final false
 candle token 1d +-57600 o 2.0050 h 2.0067 l 2.0044 c 2.0067 vol 300 trades 3 final false
+candle USDC 1s +1 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 0 trades 0 final true
+candle USDC 1m +0 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 300 trades 3 final false
+candle USDC 1d +-57600 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 300 trades 3 final false
 `
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
