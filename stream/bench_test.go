@@ -82,7 +82,7 @@ func benchmarkSink(b *testing.B, subscribers int) {
 		c.shard = s.shards[i%len(s.shards)]
 		c.sock.Conn, c.sock.raw = sinkConn{}, sinkRaw{null.Fd()}
 		c.shard.do(item{what: itemJoin, conn: c})
-		c.shard.do(item{what: itemRequest, conn: c, request: &request{subscribe: true, channel: chanPrices, topics: []*topic{s.registry.acquire(m)}}})
+		c.shard.do(item{what: itemRequest, conn: c, request: &request{subscribe: true, channel: chanPrices, topics: []*topic{s.registry.acquire(m, swapcast.Processed)}}})
 	}
 	delivered := func(n int) {
 		for s.sent.Load() < uint64(n) {

@@ -7,28 +7,37 @@ import (
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
+// candleState is the last candle of a topic. Guarded by the topic's mu.
+type candleState struct {
+	last  swapcast.Candle // valid where known
+	known bool
+	ts    int64 // Unix milliseconds
+	// since is the seq with which the topic came to be, final the one of the last
+	// final candle, 0 for none; sinceAt and finalAt are their positions in the
+	// history.
+	since, sinceAt, final, finalAt uint64
+}
+
 // acquireCandles returns the topic of a mint's candles and holds it.
-func (r *registry) acquireCandles(mint solana.PublicKey, i swapcast.Interval) *topic {
+func (r *registry) acquireCandles(mint solana.PublicKey, i swapcast.Interval, c swapcast.Commitment) *topic {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.candles[i][mint]
+	t := r.candles[c][i][mint]
 	if t == nil {
-		t = &topic{
-			mint: mint, id: string(wire.AppendBase58(nil, mint[:])), candles: true, interval: i,
-			candleSeq: r.candleFloor, shards: make([]local, r.shards),
-		}
-		r.candles[i][mint] = t
-		r.candleTopics.Add(1)
+		t = r.fleeting(topicCandles, mint, c)
+		t.interval = i
+		r.candles[c][i][mint] = t
+		r.candleTopics[c].Add(1)
 	}
 	t.refs++
 	return t
 }
 
 // heldCandles is held for candles.
-func (r *registry) heldCandles(mint solana.PublicKey, i swapcast.Interval) *topic {
+func (r *registry) heldCandles(mint solana.PublicKey, i swapcast.Interval, c swapcast.Commitment) *topic {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.candles[i][mint]
+	t := r.candles[c][i][mint]
 	if t != nil {
 		t.refs++
 	}
@@ -38,32 +47,36 @@ func (r *registry) heldCandles(mint solana.PublicKey, i swapcast.Interval) *topi
 // forgetCandles forgets a topic of candles that nobody holds any more. Called
 // with mu held.
 func (r *registry) forgetCandles(t *topic) {
-	delete(r.candles[t.interval], t.mint)
-	r.candleTopics.Add(-1)
-	t.mu.Lock()
-	r.candleFloor = max(r.candleFloor, t.candleSeq)
-	t.mu.Unlock()
+	delete(r.candles[t.commitment][t.interval], t.key)
+	r.candleTopics[t.commitment].Add(-1)
+	r.sink(t)
 }
 
 // findCandles returns the topic of a mint's candles, nil where nobody holds it.
-func (r *registry) findCandles(mint solana.PublicKey, i swapcast.Interval) *topic {
+func (r *registry) findCandles(mint solana.PublicKey, i swapcast.Interval, c swapcast.Commitment) *topic {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.candles[i][mint]
+	return r.candles[c][i][mint]
 }
 
-// CandlesWanted tells which candles of a mint somebody listens to. It costs
-// next to nothing while nobody listens to any.
+// CandlesWanted tells which processed candles of a mint somebody listens to. It
+// costs next to nothing while nobody listens to any.
 func (s *Server) CandlesWanted(mint solana.PublicKey) swapcast.IntervalSet {
+	return s.CandlesWantedAt(mint, swapcast.Processed)
+}
+
+// CandlesWantedAt is CandlesWanted for the candles of a commitment.
+func (s *Server) CandlesWantedAt(mint solana.PublicKey, c swapcast.Commitment) swapcast.IntervalSet {
 	var set swapcast.IntervalSet
 	r := s.registry
-	if r.candleTopics.Load() == 0 {
+	c = served(c)
+	if r.candleTopics[c].Load() == 0 {
 		return set
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range swapcast.Intervals {
-		if len(r.candles[i]) > 0 && r.candles[i][mint] != nil {
+		if len(r.candles[c][i]) > 0 && r.candles[c][i][mint] != nil {
 			set.Add(i)
 		}
 	}
@@ -74,34 +87,49 @@ func (s *Server) CandlesWanted(mint solana.PublicKey) swapcast.IntervalSet {
 // interval of its mint that had a trade. Nothing is done where nobody listens
 // (CandlesWanted tells), or where it says what the last one said. A candle that
 // begins a new interval closes the one before, if CloseCandles has not yet.
+//
+// A candle that is over may come again when the chain took a trade back: that of
+// an older interval, or of the newest one once it is final. It is sent as final
+// again.
 func (s *Server) PublishCandle(c *swapcast.Candle) {
-	t := s.registry.findCandles(c.Mint, c.Interval)
+	t := s.registry.findCandles(c.Mint, c.Interval, served(c.Commitment))
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.candled {
-		if c.Start > t.candle.Start {
-			s.closeCandle(t)
+	if last := t.candle.last; t.candle.known {
+		if c.Start < last.Start || (c.Start == last.Start && last.Final && !c.Final) {
+			again := *c
+			again.Final = true
+			c = &again
 		}
-		same := t.candle
+		same := last
 		same.ReceivedAt = c.ReceivedAt
 		if same == *c {
 			return
+		}
+		if c.Start > last.Start {
+			s.closeCandle(t)
 		}
 	}
 	s.publishCandle(t, c)
 }
 
-// CloseCandles publishes as final every candle that is over at a time, in Unix
-// seconds by the clock that candles are made by. It is called from the goroutine
-// that publishes, whenever that clock has advanced.
-func (s *Server) CloseCandles(unix int64) {
-	before := s.closing.at
-	s.closing.at = unix
+// CloseCandles publishes as final every processed candle that is over at a time,
+// in Unix seconds by the clock that candles are made by. It is called from the
+// goroutine that publishes, whenever that clock has advanced.
+func (s *Server) CloseCandles(unix int64) { s.CloseCandlesAt(unix, swapcast.Processed) }
+
+// CloseCandlesAt is CloseCandles for the candles of a commitment, whose clock is
+// its own.
+func (s *Server) CloseCandlesAt(unix int64, c swapcast.Commitment) {
+	c = served(c)
+	closing := &s.closing[c]
+	before := closing.at
+	closing.at = unix
 	r := s.registry
-	if r.candleTopics.Load() == 0 {
+	if r.candleTopics[c].Load() == 0 {
 		return
 	}
 	for i := range swapcast.Intervals {
@@ -109,23 +137,23 @@ func (s *Server) CloseCandles(unix int64) {
 			continue
 		}
 		r.mu.Lock()
-		for _, t := range r.candles[i] {
-			s.closing.topics = append(s.closing.topics, t)
+		for _, t := range r.candles[c][i] {
+			closing.topics = append(closing.topics, t)
 		}
 		r.mu.Unlock()
-		for _, t := range s.closing.topics {
+		for _, t := range closing.topics {
 			t.mu.Lock()
-			if t.candled && t.candle.Start+i.Seconds() <= unix {
+			if t.candle.known && t.candle.last.Start+i.Seconds() <= unix {
 				s.closeCandle(t)
 			}
 			t.mu.Unlock()
 		}
-		clear(s.closing.topics)
-		s.closing.topics = s.closing.topics[:0]
+		clear(closing.topics)
+		closing.topics = closing.topics[:0]
 	}
 }
 
-// closing is how far CloseCandles is.
+// closing is how far CloseCandlesAt is with a commitment.
 type closing struct {
 	at     int64    // the time that it was told last
 	topics []*topic // those that it looks at, in room that is used again
@@ -133,10 +161,10 @@ type closing struct {
 
 // closeCandle publishes the last candle as final. Called with the topic's mu held.
 func (s *Server) closeCandle(t *topic) {
-	if t.candle.Final {
+	if t.candle.last.Final {
 		return
 	}
-	c := t.candle
+	c := t.candle.last
 	c.Final, c.ReceivedAt = true, 0 // time ended it, no transaction
 	s.publishCandle(t, &c)
 }
@@ -144,38 +172,57 @@ func (s *Server) closeCandle(t *topic) {
 // publishCandle is called with the topic's mu held.
 func (s *Server) publishCandle(t *topic, c *swapcast.Candle) {
 	now := s.opts.Now()
-	t.candle, t.candled, t.candleTS = *c, true, now.UnixMilli()
-	t.candleSeq++
-	if t.wanted[chanCandles] == 0 {
-		return
+	k := &t.candle
+	aside := k.known && c.Start < k.last.Start
+	if !aside {
+		k.last, k.known, k.ts = *c, true, now.UnixMilli()
 	}
-	k := kindCandle
+	t.seqs[lanePrices]++
+	it := item{
+		what: itemUpdate, channel: chanCandles, topic: t, seq: t.seqs[lanePrices], aside: aside,
+		at: now.UnixNano(), receivedAt: c.ReceivedAt,
+	}
 	if c.Final {
-		k = kindFinal
+		k.final = it.seq
 	}
-	m := wire.Meta{Seq: t.candleSeq, TS: t.candleTS, Feed: s.Feed()}
-	f := newFrame(k, candleSize, func(dst []byte) []byte { return wire.AppendCandle(dst, c, m) })
-	s.publish(item{what: itemUpdate, channel: chanCandles, topic: t, frame: f, seq: t.candleSeq, at: now.UnixNano(), receivedAt: c.ReceivedAt})
+	if t.wanted[lanePrices] != 0 {
+		what, m := kindCandle, wire.Meta{Seq: it.seq, TS: now.UnixMilli(), Feed: s.Feed()}
+		if c.Final {
+			what = kindFinal
+		}
+		it.frame = newFrame(what, candleSize, func(dst []byte) []byte { return wire.AppendCandle(dst, c, m) })
+	}
+	switch {
+	case c.Final:
+		k.finalAt = s.history.publish(s, it, nil)
+	case it.frame != nil:
+		s.publish(it)
+	}
 }
 
 // ask takes the present candle from its maker: while nobody listened, none was
 // published. Called with mu held.
 func (t *topic) ask(s *Server) {
-	t.candled = false
-	if s.opts.Candle == nil {
+	t.candle.known = false
+	maker := s.opts.Candle
+	if t.commitment == swapcast.Confirmed {
+		maker = s.opts.ConfirmedCandle
+	}
+	if maker == nil {
 		return
 	}
-	if c, ok := s.opts.Candle(t.mint, t.interval); ok {
-		t.candle, t.candled, t.candleTS = c, true, s.opts.Now().UnixMilli()
+	if c, ok := maker(t.key, t.interval); ok {
+		c.Commitment = t.commitment
+		t.candle.last, t.candle.known, t.candle.ts = c, true, s.opts.Now().UnixMilli()
 	}
 }
 
 // candleSnapshot encodes the last candle; nil where there is none. Called with
 // mu held.
 func (t *topic) candleSnapshot(s *Server) *frame {
-	if !t.candled {
+	if !t.candle.known {
 		return nil
 	}
-	m := wire.Meta{Seq: t.candleSeq, TS: t.candleTS, Feed: s.Feed(), Snapshot: true}
-	return newFrame(kindCandle, candleSize, func(dst []byte) []byte { return wire.AppendCandle(dst, &t.candle, m) })
+	m := wire.Meta{Seq: t.seqs[lanePrices], TS: t.candle.ts, Feed: s.Feed(), Snapshot: true}
+	return newFrame(kindCandle, candleSize, func(dst []byte) []byte { return wire.AppendCandle(dst, &t.candle.last, m) })
 }

@@ -139,9 +139,9 @@ func TestCandleSnapshot(t *testing.T) {
 	present = candle(1, swapcast.Interval1m, 180, 2)
 	mu.Unlock()
 	c.candles("subscribe", "1m", 1)
-	c.expect("1m 180:2 #1 snapshot") // the seq goes on
+	c.expect("1m 180:2 #2 snapshot") // the seq goes on
 	c.candles("subscribe", "1m", 1)  // again is no error, and begins again
-	c.expect("1m 180:2 #1 snapshot")
+	c.expect("1m 180:2 #2 snapshot")
 }
 
 func TestCandlesWanted(t *testing.T) {
@@ -162,8 +162,8 @@ func TestCandlesWanted(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	c.Close(1000, "")
-	r.await("the topics to be forgotten", func() bool { return r.registry.candleTopics.Load() == 0 })
-	for i, topics := range r.registry.candles {
+	r.await("the topics to be forgotten", func() bool { return r.registry.candleTopics[0].Load() == 0 })
+	for i, topics := range r.registry.candles[0] {
 		if len(topics) != 0 {
 			t.Errorf("%d topics of %s are left", len(topics), swapcast.Interval(i))
 		}
@@ -309,6 +309,9 @@ func TestCandleChurn(t *testing.T) {
 					return
 				}
 				want, seq := first.T, first.Seq
+				if first.Final {
+					want++
+				}
 				for range 60 {
 					m := c.next()
 					if m.Seq != seq+1 || m.T < want {
@@ -343,7 +346,7 @@ func BenchmarkCandlesWanted(b *testing.B) {
 				b.Fatal(err)
 			}
 			for n := range listeners {
-				s.registry.acquireCandles(mint(n), swapcast.Interval(n%2))
+				s.registry.acquireCandles(mint(n), swapcast.Interval(n%2), swapcast.Processed)
 			}
 			m := mint(60_000)
 			b.ReportAllocs()
@@ -363,7 +366,7 @@ func BenchmarkPublishCandle(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t := s.registry.acquireCandles(mint(1), swapcast.Interval1m)
+	t := s.registry.acquireCandles(mint(1), swapcast.Interval1m, swapcast.Processed)
 	t.listen(s.shards[0], chanCandles)
 	c := candle(1, swapcast.Interval1m, 60, 1)
 	b.ReportAllocs()

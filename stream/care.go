@@ -52,7 +52,8 @@ func (s *shard) leave(c *conn) {
 	for _, sub := range c.subs {
 		s.drop(sub)
 	}
-	c.subs, c.held = nil, nil
+	c.subs, c.held, c.behind = nil, nil, nil
+	delete(s.refilling, c)
 	delete(s.conns, c)
 }
 

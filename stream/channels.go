@@ -8,32 +8,43 @@ type channel uint8
 const (
 	chanPrices channel = iota
 	chanTrades
-	chanCandles // of a topic for candles, which has this channel only
+	chanCandles
+	chanBalances
+	chanStatus
 	channels
 )
 
-// channelSpec is what the server does about a channel by name. A channel that
-// comes to be served changes its line here and, where it is kept by mint, gets
-// a constant above.
-type channelSpec struct {
-	served  bool
-	channel channel
-	refusal string // of one that is not served
+// A topic numbers and delivers each of its channels in a lane: that of an asset
+// has two, any other one.
+const (
+	lanePrices = iota
+	laneTrades
+	lanes
+)
+
+// lane is the channel's in its topic.
+func (c channel) lane() int {
+	if c == chanTrades {
+		return laneTrades
+	}
+	return lanePrices
 }
 
 // channelByName knows every channel of the protocol.
-func channelByName(name string) (channelSpec, bool) {
+func channelByName(name string) (channel, bool) {
 	switch name {
 	case wire.ChannelPrices:
-		return channelSpec{served: true, channel: chanPrices}, true
+		return chanPrices, true
 	case wire.ChannelTrades:
-		return channelSpec{served: true, channel: chanTrades}, true
+		return chanTrades, true
 	case wire.ChannelCandles:
-		return channelSpec{served: true, channel: chanCandles}, true
-	case wire.ChannelBalances, wire.ChannelStatus:
-		return channelSpec{refusal: "the channel " + name + " is not served by this version"}, true
+		return chanCandles, true
+	case wire.ChannelBalances:
+		return chanBalances, true
+	case wire.ChannelStatus:
+		return chanStatus, true
 	default:
-		return channelSpec{}, false
+		return 0, false
 	}
 }
 
@@ -44,6 +55,10 @@ func (c channel) name() string {
 		return wire.ChannelTrades
 	case chanCandles:
 		return wire.ChannelCandles
+	case chanBalances:
+		return wire.ChannelBalances
+	case chanStatus:
+		return wire.ChannelStatus
 	default:
 		return wire.ChannelPrices
 	}
@@ -60,6 +75,11 @@ type subscription struct {
 	held    *frame // price or candle that waits for the connection's window to end
 	listed  bool   // stands among its connection's held
 	ended   bool   // nothing of it is to be sent any more
+	// behind says that the client is being given what it lacks: what is published
+	// meanwhile waits its turn. See refill.
+	behind bool
+	next   uint64   // of trades: no seq below it is delivered
+	backed *backlog // of balances that is behind
 }
 
 // subKey finds a connection's subscription.

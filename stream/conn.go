@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
@@ -59,10 +60,13 @@ type delivery struct {
 	held     []*subscription // those whose price waits for the window's end
 	awaited  bool            // the shard's wheel has the window's end
 	box      mailbox
-	dirty    bool          // in the shard's list of those with something due
-	full     bool          // the socket takes nothing; itemWritable will come
-	ending   bool          // was told to close, or has ended: nothing more is sent
-	closeBy  time.Duration // when an ending connection is cut
+	behind   []*subscription // those that are given what they lack, the first one first
+	lost     swapcast.Gap    // to be told once earlier gaps have left; ToSlot 0: none
+	wallets  int             // of subs, those to balances
+	dirty    bool            // in the shard's list of those with something due
+	full     bool            // the socket takes nothing; itemWritable will come
+	ending   bool            // was told to close, or has ended: nothing more is sent
+	closeBy  time.Duration   // when an ending connection is cut
 	nextPing time.Duration
 }
 

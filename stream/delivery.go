@@ -4,27 +4,51 @@ import "github.com/swapcast/swapcast/stream/wire"
 
 // deliver puts an update into the mailboxes of those who want it.
 func (s *shard) deliver(it *item) {
-	l := &it.topic.shards[s.index]
-	if it.seq <= l.seqs[it.channel] {
+	l, n := &it.topic.shards[s.index], it.channel.lane()
+	if it.seq <= l.seqs[n] {
 		return // from before the shard's present interest; see listen
 	}
-	l.seqs[it.channel] = it.seq
-	if it.channel == chanTrades {
-		for _, sub := range l.subs[chanTrades] {
-			s.deliverKept(sub.conn, it.frame)
+	l.seqs[n] = it.seq
+	switch it.channel {
+	case chanTrades:
+		for _, sub := range l.subs[n] {
+			if !sub.behind && it.seq >= sub.next {
+				s.deliverKept(sub.conn, it.frame)
+			}
+		}
+		return
+	case chanBalances:
+		for _, sub := range l.subs[n] {
+			s.deliverBalance(sub, it.frame)
 		}
 		return
 	}
-	l.last, l.snapshot = it.frame, nil
-	for _, sub := range l.subs[it.channel] {
+	if !it.aside {
+		l.last, l.snapshot = it.frame, nil
+	}
+	for _, sub := range l.subs[n] {
 		switch {
 		case it.frame.kind == kindFinal:
-			s.deliverFinal(sub, it.frame)
+			s.deliverFinal(sub, it.frame, it.aside)
 		case sub.conn.window > 0:
 			s.hold(sub, it.frame)
 		default:
 			s.deliverLatest(sub, it.frame)
 		}
+	}
+}
+
+// deliverBalance is deliverKept for a balance, which waits behind those that its
+// subscription begins with.
+func (s *shard) deliverBalance(sub *subscription, f *frame) {
+	c := sub.conn
+	if !sub.behind {
+		s.deliverKept(c, f)
+		return
+	}
+	sub.backed.later = append(sub.backed.later, f)
+	if len(sub.backed.later) > s.srv.opts.Limits.QueuedTrades {
+		s.close(c, wire.CloseSlowConsumer, "too many "+f.kind.label()+" wait to be read")
 	}
 }
 
@@ -40,13 +64,14 @@ func (s *shard) deliverLatest(sub *subscription, f *frame) {
 }
 
 // deliverFinal is for a candle that is over, windows or not: it takes the place
-// of the one that waits for the window's end, which it completes.
-func (s *shard) deliverFinal(sub *subscription, f *frame) {
+// of the one that waits for the window's end, which it completes unless it is
+// aside, a correction of an older one.
+func (s *shard) deliverFinal(sub *subscription, f *frame, aside bool) {
 	c := sub.conn
 	if c.ending {
 		return
 	}
-	if sub.held != nil {
+	if sub.held != nil && !aside {
 		sub.held = nil
 		s.conflated(c, 1)
 	}
@@ -55,7 +80,7 @@ func (s *shard) deliverFinal(sub *subscription, f *frame) {
 	s.kept(c, kindFinal)
 }
 
-// deliverKept is for what is not dropped: trades, and gaps.
+// deliverKept is for what is not dropped: trades, balances, and gaps.
 func (s *shard) deliverKept(c *conn, f *frame) {
 	if c.ending {
 		return
@@ -96,23 +121,33 @@ func (s *shard) reply(c *conn, f *frame) {
 	s.due(c)
 }
 
-// tellGap tells the subscribers of a topic's trades, or final candles, which
-// ones the shard lost.
+// tellGap tells the subscribers of a topic's trades, final candles or balances
+// which ones the shard lost.
 func (s *shard) tellGap(t *topic, r seqRange) {
 	ch, k := chanTrades, kindTrade
-	g := &wire.Gap{AssetID: t.id, Reason: wire.GapOverload}
-	if t.candles {
-		ch, k, g.Interval = chanCandles, kindFinal, t.interval.String()
+	switch t.kind {
+	case topicCandles:
+		ch, k = chanCandles, kindFinal
+	case topicWallet:
+		ch, k = chanBalances, kindBalance
 	}
-	l := &t.shards[s.index]
-	if r.to <= l.seqs[ch] {
+	l, n := &t.shards[s.index], ch.lane()
+	if r.to <= l.seqs[n] {
 		return
 	}
-	g.Channel, g.FromSeq, g.ToSeq = ch.name(), max(r.from, l.seqs[ch]+1), r.to
-	l.seqs[ch] = r.to
-	f := newFrame(k, tradeSize, func(dst []byte) []byte { return wire.AppendGap(dst, g) })
-	for _, sub := range l.subs[ch] {
-		s.deliverKept(sub.conn, f)
+	g := gapOf(t, ch, wire.GapOverload)
+	g.FromSeq, g.ToSeq = max(r.from, l.seqs[n]+1), r.to
+	l.seqs[n] = r.to
+	f := gapFrame(g, k)
+	for _, sub := range l.subs[n] {
+		switch {
+		case ch == chanTrades && sub.behind: // the history has them, or tells
+		case ch == chanTrades && g.ToSeq < sub.next: // it has them
+		case ch == chanBalances:
+			s.deliverBalance(sub, f)
+		default:
+			s.deliverKept(sub.conn, f)
+		}
 	}
 }
 

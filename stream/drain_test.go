@@ -199,8 +199,8 @@ func TestChurnLeavesNothing(t *testing.T) {
 		return s.Connections == 0 && s.Subscriptions["prices"] == 0 && s.Subscriptions["trades"] == 0
 	})
 	r.registry.mu.Lock()
-	for _, topic := range r.registry.topics {
-		if topic.refs != 0 || topic.wanted != [channels]uint64{} {
+	for _, topic := range r.registry.assets[0] {
+		if topic.refs != 0 || topic.wanted != [lanes]uint64{} {
 			t.Errorf("%s: %d holds, wanted %v", topic.id, topic.refs, topic.wanted)
 		}
 	}

@@ -23,9 +23,10 @@ const maxHeader = 10
 // frame is one message as it goes to every subscriber: a text frame, header
 // and all. It is immutable once it was published.
 type frame struct {
-	bytes  []byte
-	header uint8
-	kind   kind
+	bytes    []byte
+	position uint64 // in the history; 0: it has none
+	header   uint8
+	kind     kind
 }
 
 // kind is what a message is to the books: it decides what happens to it when
@@ -33,13 +34,19 @@ type frame struct {
 type kind uint8
 
 const (
-	kindPrice  kind = iota // the newest of an asset is enough
-	kindTrade              // kept up to a bound
-	kindCandle             // of one that changes yet: the newest is enough
-	kindFinal              // of one that is over: kept up to a bound
-	kindReply              // never dropped
+	kindPrice   kind = iota // the newest of an asset is enough
+	kindTrade               // a trade or a retract: kept up to a bound
+	kindCandle              // of one that changes yet: the newest is enough
+	kindFinal               // of one that is over: kept up to a bound
+	kindBalance             // kept up to a bound
+	kindStatus              // the newest is enough
+	kindGap                 // of the server's own: one for each subscription, then one that spans the next ones
+	kindReply               // never dropped
 	kinds
 )
+
+// newestOnly tells whether of the messages of a kind the newest is enough.
+func (k kind) newestOnly() bool { return k == kindPrice || k == kindCandle || k == kindStatus }
 
 // label is the metric label of the messages of a kind.
 func (k kind) label() string {
@@ -50,6 +57,12 @@ func (k kind) label() string {
 		return wire.ChannelTrades
 	case kindCandle, kindFinal:
 		return wire.ChannelCandles
+	case kindBalance:
+		return wire.ChannelBalances
+	case kindStatus:
+		return wire.ChannelStatus
+	case kindGap:
+		return "gaps"
 	default:
 		return "replies"
 	}

@@ -160,9 +160,23 @@ type message struct {
 	Final      bool     `json:"final"`
 	Errors     []struct {
 		AssetID string `json:"assetId"`
+		Wallet  string `json:"wallet"`
 		Code    string `json:"code"`
 	} `json:"errors"`
-	raw string
+	Commitment string            `json:"commitment"`
+	Slot       uint64            `json:"slot"`
+	Signatures []string          `json:"signatures"`
+	Corrects   uint64            `json:"corrects"`
+	Seqs       map[string]uint64 `json:"seqs"`
+	Wallet     string            `json:"wallet"`
+	Wallets    []string          `json:"wallets"`
+	Native     bool              `json:"native"`
+	FromSlot   uint64            `json:"fromSlot"`
+	ToSlot     uint64            `json:"toSlot"`
+	Detail     string            `json:"detail"`
+	LagMS      *int64            `json:"lagMs"`
+	Degraded   bool              `json:"degraded"`
+	raw        string
 }
 
 // next reads one message, out of a batch if need be.

@@ -27,16 +27,18 @@ type entry struct {
 // len is how many messages wait.
 func (m *mailbox) len() int { return len(m.queue) - m.first }
 
-// push adds a trade or a reply.
+// push adds what has no newer state: a trade, a balance, a gap or a reply.
 func (m *mailbox) push(f *frame) {
 	m.queue = append(m.queue, entry{frame: f})
 	m.counts[f.kind]++
 }
 
 // latest is how many messages wait of which the newest would be enough.
-func (m *mailbox) latest() int { return m.counts[kindPrice] + m.counts[kindCandle] }
+func (m *mailbox) latest() int {
+	return m.counts[kindPrice] + m.counts[kindCandle] + m.counts[kindStatus]
+}
 
-// pushPrice adds a price or a candle that is not final, and returns how many older ones gave way to it.
+// pushPrice adds a price, a status or a candle that is not final, and returns how many older ones gave way to it.
 // bound is how many of them may wait.
 func (m *mailbox) pushPrice(sub *subscription, f *frame, bound int) (conflated int) {
 	if m.conflating && sub.slot != 0 {

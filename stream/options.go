@@ -99,6 +99,12 @@ type Limits struct {
 	// AssetsPerMessage how many one message may name. Defaults 1,024 both.
 	Subscriptions    int
 	AssetsPerMessage int
+	// Wallets is how many of a connection's subscriptions may be to wallets'
+	// balances, WatchedWallets how many wallets all connections together may
+	// listen to (a wallet at two commitments counts twice). Defaults 100 and
+	// 10,000.
+	Wallets        int
+	WatchedWallets int
 	// Connections is how many there may be in all. Default 19,000: what the
 	// usual hard limit of 20,000 open files leaves.
 	Connections int
@@ -112,7 +118,8 @@ type Limits struct {
 	// Default 512.
 	QueuedPrices int
 	// QueuedTrades is how many trades may wait for a slow client before it is
-	// closed with 4408, and how many final candles. Default 4,096.
+	// closed with 4408, and how many final candles, and how many balances.
+	// Default 4,096.
 	QueuedTrades int
 	// QueuedReplies is how many answers may wait for a client that does not
 	// read them before it is closed with 4408. Default 2,048. It exceeds
@@ -126,6 +133,13 @@ type Limits struct {
 	// price for snapshots; the longest silent is forgotten first. Default
 	// 200,000, about 100 MB.
 	RetainedAssets int
+	// HistoryTrades is how many trades and retracts of each asset are kept for
+	// clients that resume, HistoryTotal how many of all assets; of these the
+	// longest silent asset's are forgotten first. Defaults 256 and 65,536: about
+	// 20 MB, and as much as 45 MB more for the messages of those that had
+	// subscribers.
+	HistoryTrades int
+	HistoryTotal  int
 }
 
 // Timing holds the intervals of the connection's life. A zero field takes its
@@ -205,6 +219,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Limits.MessageBytes < 0 {
 		return o, errors.New("limits: a message without a largest size is refused")
 	}
+	if o.StatusEvery <= 0 {
+		o.StatusEvery = 5 * time.Second
+	}
 	o.Limits.setDefaults()
 	o.Timing.setDefaults()
 	if o.Timing.ReconnectMax < o.Timing.ReconnectMin {
@@ -234,6 +251,10 @@ func (l *Limits) setDefaults() {
 		{&l.BadRequests, 10},
 		{&l.Subscriptions, 1024},
 		{&l.AssetsPerMessage, 1024},
+		{&l.Wallets, 100},
+		{&l.WatchedWallets, 10_000},
+		{&l.HistoryTrades, 256},
+		{&l.HistoryTotal, 65_536},
 		{&l.Connections, 19_000},
 		{&l.QueuedPrices, 512},
 		{&l.QueuedTrades, 4096},

@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/swapcast/swapcast"
+
 // seqRange is a run of lost updates.
 type seqRange struct{ from, to uint64 }
 
@@ -16,6 +18,8 @@ type item struct {
 	request    *request
 	end        end          // of conn, for itemEnd
 	call       func(*shard) // for itemCall; after itemLeave where there is one
+	gap        *swapcast.Gap
+	aside      bool // a candle older than the newest one
 }
 
 type itemKind uint8
@@ -31,6 +35,7 @@ const (
 	itemDrain                    // every connection is told to go
 	itemCut                      // every connection is cut
 	itemKeys                     // connections whose key is gone are closed
+	itemGap                      // every connection is told of gap
 	itemCall                     // call looks at what the shard owns
 )
 
@@ -52,7 +57,7 @@ func (s *shard) update(it item) {
 	case !full:
 		s.queue = append(s.queue, it)
 		s.updates++
-	case it.frame.kind == kindPrice || it.frame.kind == kindCandle:
+	case it.frame.kind.newestOnly():
 		s.late[it.topic] = it
 	default:
 		lost, ok := s.lost[it.topic]

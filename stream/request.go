@@ -18,9 +18,11 @@ type request struct {
 	subscribe bool
 	channel   channel
 	interval  swapcast.Interval // of candles
-	topics    []*topic
-	refused   []wire.AssetError
-	since     *wire.Since
+	// commitment is not looked at for the status, which has none.
+	commitment swapcast.Commitment
+	topics     []*topic
+	refused    []wire.AssetError
+	since      *since // nil: the client begins anew
 }
 
 // request reads a message and passes on what it asks for. It returns the error
@@ -47,49 +49,100 @@ func (c *conn) request(typ websocket.MessageType, data []byte) wire.Error {
 }
 
 func (c *conn) subscription(r *wire.Request) wire.Error {
-	spec, known := channelByName(r.Channel)
-	switch {
-	case !known:
-		return wire.Error{ID: r.ID, Code: wire.UnknownChannel, Message: "no such channel"}
-	case !spec.served:
-		return wire.Error{ID: r.ID, Code: wire.UnknownChannel, Message: spec.refusal}
-	case r.Commitment != "" && r.Commitment != swapcast.Processed.String():
-		return wire.Error{ID: r.ID, Code: wire.UnsupportedCommitment, Message: "this version serves the commitment processed only"}
-	case len(r.Assets) == 0:
-		return wire.Error{ID: r.ID, Code: wire.InvalidAsset, Message: "assets is missing or empty: give a mint or a list of mints"}
-	case len(r.Assets) > c.srv.opts.Limits.AssetsPerMessage:
-		return wire.Error{
-			ID: r.ID, Code: wire.TooManySubscriptions,
-			Message: fmt.Sprintf("one message may name %d assets", c.srv.opts.Limits.AssetsPerMessage),
-		}
+	q := &request{id: r.ID, subscribe: r.Action == wire.ActionSubscribe}
+	if r.Since != nil {
+		q.since = &since{epoch: r.Since.Epoch, seqs: r.Since.Seqs}
 	}
-	q := &request{id: r.ID, subscribe: r.Action == wire.ActionSubscribe, channel: spec.channel, since: r.Since}
-	if q.channel == chanCandles {
+	names, refused := q.read(r)
+	if refused.Code != "" {
+		refused.ID = r.ID
+		return refused
+	}
+	if refused := c.topics(q, names); refused.Code != "" {
+		return refused
+	}
+	c.shard.do(item{what: itemRequest, conn: c, request: q})
+	return wire.Error{}
+}
+
+// read takes over what a request asks for and returns the names of its assets or
+// wallets; an error's Code is empty where all is well.
+func (q *request) read(r *wire.Request) (names []string, refused wire.Error) {
+	var known bool
+	if q.channel, known = channelByName(r.Channel); !known {
+		return nil, wire.Error{Code: wire.UnknownChannel, Message: "channel is prices, trades, candles, balances or status"}
+	}
+	if q.commitment, known = commitment(r.Commitment); !known {
+		return nil, wire.Error{Code: wire.UnsupportedCommitment, Message: "commitment is processed or confirmed; processed where there is none"}
+	}
+	switch q.channel {
+	case chanStatus:
+		return nil, wire.Error{}
+	case chanBalances:
+		if len(r.Wallets) == 0 {
+			return nil, wire.Error{Code: wire.InvalidWallet, Message: "wallets is missing or empty: give an owner or a list of owners"}
+		}
+		return r.Wallets, wire.Error{}
+	case chanCandles:
 		if q.interval, known = interval(r.Interval); !known {
-			return wire.Error{ID: r.ID, Code: wire.InvalidInterval, Message: "interval is one of 1s, 5s, 15s, 1m, 5m, 15m, 1h, 4h and 1d; 1m where there is none"}
+			return nil, wire.Error{Code: wire.InvalidInterval, Message: "interval is one of 1s, 5s, 15s, 1m, 5m, 15m, 1h, 4h and 1d; 1m where there is none"}
 		}
 	}
-	seen := make(map[string]struct{}, len(r.Assets))
-	for _, asset := range r.Assets {
-		if _, twice := seen[asset]; twice {
+	if len(r.Assets) == 0 {
+		return nil, wire.Error{Code: wire.InvalidAsset, Message: "assets is missing or empty: give a mint or a list of mints"}
+	}
+	return r.Assets, wire.Error{}
+}
+
+// topics finds the topics of a request by the names of its assets or wallets.
+func (c *conn) topics(q *request, names []string) wire.Error {
+	if q.channel == chanStatus {
+		q.topics = append(q.topics, c.srv.registry.hold(c.srv.registry.status))
+		return wire.Error{}
+	}
+	if most := c.srv.opts.Limits.AssetsPerMessage; len(names) > most {
+		return wire.Error{ID: q.id, Code: wire.TooManySubscriptions, Message: fmt.Sprintf("one message may name %d assets or wallets", most)}
+	}
+	bad := wire.AssetError{Code: wire.InvalidAsset}
+	if q.channel == chanBalances {
+		bad = wire.AssetError{Code: wire.InvalidWallet, Wallet: true}
+	}
+	seen := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		if _, twice := seen[name]; twice {
 			continue
 		}
-		seen[asset] = struct{}{}
-		mint, err := swapcast.ParseKey(asset)
+		seen[name] = struct{}{}
+		key, err := swapcast.ParseKey(name)
 		if err != nil {
-			q.refused = append(q.refused, wire.AssetError{AssetID: asset, Code: wire.InvalidAsset})
+			bad.AssetID = name
+			q.refused = append(q.refused, bad)
 			continue
 		}
-		if t := c.find(q, mint); t != nil {
+		switch t := c.find(q, key); {
+		case t != nil:
 			q.topics = append(q.topics, t)
+		case q.subscribe: // only wallets are limited before they come to the shard
+			q.refused = append(q.refused, wire.AssetError{AssetID: name, Code: wire.TooManySubscriptions, Wallet: true})
 		}
 	}
 	if len(q.refused) == len(seen) {
 		c.refuseAssets(q.id, q.refused[1:], c.reply)
 		return assetError(q.id, q.refused[0])
 	}
-	c.shard.do(item{what: itemRequest, conn: c, request: q})
 	return wire.Error{}
+}
+
+// commitment reads the commitment of a request.
+func commitment(name string) (swapcast.Commitment, bool) {
+	switch name {
+	case "", swapcast.Processed.String():
+		return swapcast.Processed, true
+	case swapcast.Confirmed.String():
+		return swapcast.Confirmed, true
+	default:
+		return 0, false
+	}
 }
 
 // interval reads the interval of a request for candles.
@@ -101,18 +154,22 @@ func interval(name string) (swapcast.Interval, bool) {
 }
 
 // find returns the topic of a request and holds it; nil where the request would
-// end what is not there.
-func (c *conn) find(q *request, mint solana.PublicKey) *topic {
+// end what is not there, or may not begin it.
+func (c *conn) find(q *request, key solana.PublicKey) *topic {
 	r := c.srv.registry
 	switch {
 	case q.channel == chanCandles && q.subscribe:
-		return r.acquireCandles(mint, q.interval)
+		return r.acquireCandles(key, q.interval, q.commitment)
 	case q.channel == chanCandles:
-		return r.heldCandles(mint, q.interval)
+		return r.heldCandles(key, q.interval, q.commitment)
+	case q.channel == chanBalances && q.subscribe:
+		return r.acquireWallet(key, q.commitment)
+	case q.channel == chanBalances:
+		return r.heldWallet(key, q.commitment)
 	case q.subscribe:
-		return r.acquire(mint)
+		return r.acquire(key, q.commitment)
 	default:
-		return r.held(mint)
+		return r.held(key, q.commitment)
 	}
 }
 
@@ -129,10 +186,15 @@ func (c *conn) refuseAssets(id wire.ID, refused []wire.AssetError, reply func(*f
 
 func assetError(id wire.ID, e wire.AssetError) wire.Error {
 	text := "not the base58 address of a mint"
-	if e.Code == wire.TooManySubscriptions {
+	switch {
+	case e.Code == wire.InvalidWallet:
+		text = "not the base58 address of a wallet"
+	case e.Code == wire.TooManySubscriptions && e.Wallet:
+		text = "the connection, or the server, listens to as many wallets as it may"
+	case e.Code == wire.TooManySubscriptions:
 		text = "the connection holds as many subscriptions as it may"
 	}
-	return wire.Error{ID: id, Code: e.Code, Message: text, AssetID: clip(e.AssetID)}
+	return wire.Error{ID: id, Code: e.Code, Message: text, AssetID: clip(e.AssetID), Wallet: e.Wallet}
 }
 
 // clip bounds what is repeated of a client's words.
@@ -170,20 +232,47 @@ func (s *shard) serve(c *conn, r *request) {
 		if s.subscribe(c, t, r.channel) {
 			granted = append(granted, t)
 		} else {
-			r.refused = append(r.refused, wire.AssetError{AssetID: t.id, Code: wire.TooManySubscriptions})
+			r.refused = append(r.refused, wire.AssetError{AssetID: t.id, Code: wire.TooManySubscriptions, Wallet: r.channel == chanBalances})
+		}
+	}
+	var lacks []missed
+	if r.since != nil {
+		lacks = make([]missed, len(granted))
+		for i, t := range granted {
+			lacks[i] = s.missed(t, r.channel, r.since)
 		}
 	}
 	if r.id != "" && len(granted) > 0 {
-		reply(s.acknowledge(r, granted))
+		reply(s.acknowledge(r, granted, lacks))
 	} else {
 		c.refuseAssets(r.id, r.refused, reply)
 	}
-	for _, t := range granted {
-		if r.channel != chanTrades {
-			s.sendSnapshot(c, t, r.channel)
-		} else if r.since != nil {
-			s.tellMissed(c, t, r.since)
+	for i, t := range granted {
+		sub := c.subs[subKey{t, r.channel}]
+		if sub == nil {
+			return // the connection was closed over an earlier answer
 		}
+		if lacks != nil {
+			s.resume(sub, lacks[i])
+		}
+		s.begin(sub)
+	}
+}
+
+// begin sends what a subscription begins with: the last known price, candle or
+// status at once, windows or not, or a wallet's balances.
+func (s *shard) begin(sub *subscription) {
+	switch sub.channel {
+	case chanTrades:
+	case chanBalances:
+		s.beginBalances(sub)
+	default:
+		f := sub.topic.shards[s.index].current()
+		if f == nil {
+			return // there is no candle yet
+		}
+		sub.held = nil // it is no newer
+		s.deliverLatest(sub, f)
 	}
 }
 
@@ -196,16 +285,19 @@ func (s *shard) subscribe(c *conn, t *topic, ch channel) bool {
 		s.srv.registry.release(t)
 		return true
 	}
-	if len(c.subs) >= c.maxSub {
+	if len(c.subs) >= c.maxSub || (ch == chanBalances && c.wallets >= s.srv.opts.Limits.Wallets) {
 		s.srv.registry.release(t)
 		return false
 	}
-	l := &t.shards[s.index]
-	if len(l.subs[ch]) == 0 {
+	l, n := &t.shards[s.index], ch.lane()
+	if len(l.subs[n]) == 0 {
 		t.listen(s, ch)
 	}
-	sub := &subscription{conn: c, topic: t, channel: ch, index: len(l.subs[ch])}
-	l.subs[ch] = append(l.subs[ch], sub)
+	sub := &subscription{conn: c, topic: t, channel: ch, index: len(l.subs[n])}
+	l.subs[n] = append(l.subs[n], sub)
+	if ch == chanBalances {
+		c.wallets++
+	}
 	if c.subs == nil {
 		c.subs = make(map[subKey]*subscription)
 	}
@@ -236,68 +328,57 @@ func (s *shard) forget(c *conn) {
 
 // drop takes a subscription off its topic and gives up its hold.
 func (s *shard) drop(sub *subscription) {
-	t, ch := sub.topic, sub.channel
+	t, n := sub.topic, sub.channel.lane()
 	l := &t.shards[s.index]
-	last := len(l.subs[ch]) - 1
-	l.subs[ch][sub.index] = l.subs[ch][last]
-	l.subs[ch][sub.index].index = sub.index
-	l.subs[ch][last] = nil
-	l.subs[ch] = l.subs[ch][:last]
-	sub.held, sub.ended = nil, true
-	if last == 0 {
-		l.subs[ch] = nil
-		t.leave(s, ch)
+	last := len(l.subs[n]) - 1
+	l.subs[n][sub.index] = l.subs[n][last]
+	l.subs[n][sub.index].index = sub.index
+	l.subs[n][last] = nil
+	l.subs[n] = l.subs[n][:last]
+	sub.held, sub.ended, sub.backed = nil, true, nil
+	if sub.channel == chanBalances {
+		sub.conn.wallets--
 	}
-	s.srv.subscriptions(ch, -1)
+	if last == 0 {
+		l.subs[n] = nil
+		t.leave(s, sub.channel)
+	}
+	s.srv.subscriptions(sub.channel, -1)
 	s.srv.registry.release(t)
 }
 
-// acknowledge makes the answer to a subscription.
-func (s *shard) acknowledge(r *request, granted []*topic) *frame {
-	ack := &wire.Subscribed{ID: r.id, Channel: r.channel.name(), Epoch: s.srv.epoch, Recovered: r.since != nil}
+// acknowledge makes the answer to a subscription. lacks is what a client that
+// resumes has missed of each topic, nil for one that begins anew.
+func (s *shard) acknowledge(r *request, granted []*topic, lacks []missed) *frame {
+	ack := &wire.Subscribed{ID: r.id, Channel: r.channel.name(), Epoch: s.srv.epoch, Recovered: lacks != nil}
+	if r.channel != chanStatus {
+		ack.Commitment = r.commitment
+	}
 	if r.channel == chanCandles {
 		ack.Interval = r.interval.String()
 	}
-	for _, t := range granted {
-		ack.Assets = append(ack.Assets, t.id)
-		if ack.Recovered {
-			seq, ok := r.since.Seqs[t.id]
-			ack.Recovered = ok && r.since.Epoch == s.srv.epoch && seq == t.shards[s.index].seqs[r.channel]
+	for i, t := range granted {
+		seq := t.shards[s.index].seqs[r.channel.lane()]
+		if lacks != nil {
+			ack.Recovered = ack.Recovered && lacks[i].whole
+			seq = lacks[i].next - 1
+		}
+		switch r.channel {
+		case chanStatus:
+		case chanBalances:
+			ack.Wallets = append(ack.Wallets, t.id)
+			ack.Seqs = append(ack.Seqs, wire.Position{ID: t.id, Seq: seq})
+		case chanPrices:
+			ack.Assets = append(ack.Assets, t.id)
+		default:
+			ack.Assets = append(ack.Assets, t.id)
+			ack.Seqs = append(ack.Seqs, wire.Position{ID: t.id, Seq: seq})
 		}
 	}
 	for _, e := range r.refused {
-		ack.Errors = append(ack.Errors, wire.AssetError{AssetID: clip(e.AssetID), Code: e.Code})
+		e.AssetID = clip(e.AssetID)
+		ack.Errors = append(ack.Errors, e)
 		s.srv.opts.Metrics.refuse(string(e.Code))
 	}
-	return newFrame(kindReply, replySize+64*len(granted), func(dst []byte) []byte { return wire.AppendSubscribed(dst, ack) })
-}
-
-// sendSnapshot sends the last known price or candle at once, windows or not.
-func (s *shard) sendSnapshot(c *conn, t *topic, ch channel) {
-	sub := c.subs[subKey{t, ch}]
-	if sub == nil {
-		return // the connection was closed over an earlier answer
-	}
-	f := t.shards[s.index].current()
-	if f == nil {
-		return // there is no candle yet
-	}
-	sub.held = nil // it is no newer
-	s.deliverLatest(sub, f)
-}
-
-// tellMissed tells which trades a client that resumes has missed: no history
-// is kept yet, so it is told of all.
-func (s *shard) tellMissed(c *conn, t *topic, since *wire.Since) {
-	seq, ok := since.Seqs[t.id]
-	known := t.shards[s.index].seqs[chanTrades]
-	g := &wire.Gap{Channel: wire.ChannelTrades, AssetID: t.id, FromSeq: seq + 1, ToSeq: known, Reason: wire.GapNoHistory}
-	if since.Epoch != s.srv.epoch {
-		g.FromSeq, g.Reason = 1, wire.GapNewEpoch
-	} else if !ok {
-		return
-	}
-	if g.FromSeq <= g.ToSeq {
-		s.reply(c, newFrame(kindReply, replySize, func(dst []byte) []byte { return wire.AppendGap(dst, g) }))
-	}
+	return newFrame(kindReply, replySize+128*len(granted), func(dst []byte) []byte { return wire.AppendSubscribed(dst, ack) })
 }

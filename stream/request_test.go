@@ -32,9 +32,11 @@ func TestErrors(t *testing.T) {
 		{"unknown channel", `{"action":"subscribe","channel":"weather","assets":"` + m + `","id":"4"}`, "unknown_channel", "4", ""},
 		{"bad interval", `{"action":"subscribe","channel":"candles","assets":"` + m + `","interval":"2m","id":"5"}`, "invalid_interval", "5", ""},
 		{"bad interval, to end", `{"action":"unsubscribe","channel":"candles","assets":"` + m + `","interval":"1S"}`, "invalid_interval", "", ""},
-		{"balances", `{"action":"subscribe","channel":"balances","wallets":["` + m + `"]}`, "unknown_channel", "", ""},
-		{"status", `{"action":"subscribe","channel":"status"}`, "unknown_channel", "", ""},
-		{"commitment", `{"action":"subscribe","assets":"` + m + `","commitment":"confirmed","id":"6"}`, "unsupported_commitment", "6", ""},
+		{"no wallets", `{"action":"subscribe","channel":"balances","assets":["` + m + `"]}`, "invalid_wallet", "", ""},
+		{"finalized", `{"action":"subscribe","assets":"` + m + `","commitment":"finalized","id":"6"}`, "unsupported_commitment", "6", ""},
+		{"commitment", `{"action":"unsubscribe","assets":"` + m + `","commitment":"sure","id":"6"}`, "unsupported_commitment", "6", ""},
+		{"commitment of the status", `{"action":"subscribe","channel":"status","commitment":"Confirmed"}`, "unsupported_commitment", "", ""},
+		{"bad since", `{"action":"subscribe","assets":"` + m + `","since":{"epoch":"a","seqs":{"` + m + `":-1}},"id":"6"}`, "bad_json", "", ""},
 		{"no assets", `{"action":"subscribe","id":"7"}`, "invalid_asset", "7", ""},
 		{"empty assets", `{"action":"unsubscribe","assets":[],"id":"7"}`, "invalid_asset", "7", ""},
 		{"a bad asset", `{"action":"subscribe","assets":"nope","id":"8"}`, "invalid_asset", "8", "nope"},
@@ -132,44 +134,6 @@ func TestTrades(t *testing.T) {
 	r.await("the shard to tell", func() bool { return r.Stats().Sent == 3 })
 	if s := r.Stats(); s.Subscriptions["trades"] != 1 || s.Subscriptions["prices"] != 0 || s.Connections != 1 || s.Sent != 3 {
 		t.Errorf("%+v", s)
-	}
-}
-
-func TestSince(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, Options{})
-	c := r.dial("")
-	for range 5 {
-		r.PublishTrade(trade(1, 1))
-		r.PublishPrice(price(1, 2))
-	}
-	for _, test := range []struct {
-		channel, epoch string
-		seq            uint64
-		recovered      bool
-		from           uint64 // of the gap; 0: none
-		reason         string
-	}{
-		{"trades", r.Epoch(), 5, true, 0, ""},
-		{"trades", r.Epoch(), 3, false, 4, wire.GapNoHistory},
-		{"trades", "other", 3, false, 1, wire.GapNewEpoch},
-		{"prices", r.Epoch(), 5, true, 0, ""},
-		{"prices", r.Epoch(), 3, false, 0, ""},
-	} {
-		c.send(`{"action":"subscribe","channel":%q,"assets":%q,"id":"1","since":{"epoch":%q,"seqs":{%q:%d}}}`, test.channel, mint(1), test.epoch, mint(1), test.seq)
-		if m := c.next(); m.Type != "subscribed" || m.Recovered != test.recovered {
-			t.Errorf("%+v: %s", test, m.raw)
-		}
-		if test.channel == "prices" {
-			if m := c.next(); !m.Snapshot || m.Seq != 5 {
-				t.Errorf("%+v: %s", test, m.raw)
-			}
-		}
-		if test.from > 0 {
-			if m := c.next(); m.Type != "gap" || m.FromSeq != test.from || m.ToSeq != 5 || m.Reason != test.reason || m.AssetID != mint(1).String() {
-				t.Errorf("%+v: %s", test, m.raw)
-			}
-		}
 	}
 }
 

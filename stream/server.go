@@ -13,13 +13,16 @@ import (
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
-// Server is the WebSocket: clients come in through ServeHTTP, updates through
-// PublishPrice, PublishTrade and PublishCandle. All methods are safe for
-// concurrent use, but CloseCandles, which has one caller at a time.
+// Server is the WebSocket and its SSE twin: clients come in through ServeHTTP and
+// ServeSSE, updates through the Publish methods. All methods are safe for
+// concurrent use, but CloseCandlesAt, which has one caller at a time for each
+// commitment.
 type Server struct {
 	// static after construction
 	opts       Options
 	registry   *registry
+	history    *history
+	watch      *watch // nil: nobody asks
 	shards     []*shard
 	door       *door
 	epoch      string
@@ -34,7 +37,7 @@ type Server struct {
 	running  atomic.Bool
 	feed     atomic.Pointer[swapcast.Feed]
 
-	closing closing // owned by the goroutine that calls CloseCandles
+	closing [commitments]closing // each owned by the goroutine that calls CloseCandlesAt
 
 	subs      [channels]atomic.Int64
 	sent      atomic.Uint64
@@ -52,11 +55,16 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("stream: %w", err)
 	}
 	s := &Server{
-		opts:     o,
-		registry: newRegistry(o.Shards, o.Limits.RetainedAssets, o.Metrics),
-		door:     newDoor(&o.Limits),
-		epoch:    strconv.FormatUint(rand.Uint64N(1<<40), 36),
-		started:  time.Now(), // monotonic; Options.Now only makes stamps
+		opts:    o,
+		history: newHistory(&o.Limits),
+		watch:   newWatch(o.OnWallet),
+		door:    newDoor(&o.Limits),
+		epoch:   strconv.FormatUint(rand.Uint64N(1<<40), 36),
+		started: time.Now(), // monotonic; Options.Now only makes stamps
+	}
+	s.registry = newRegistry(&o, s.history, s.watch)
+	if s.watch != nil {
+		s.watch.listened = s.registry.listened
 	}
 	s.SetFeed(o.Feed)
 	s.sweepEvery = o.Timing.sweepEvery()
@@ -97,9 +105,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var shards sync.WaitGroup
+	var workers sync.WaitGroup
 	for _, sh := range s.shards {
-		shards.Go(func() { sh.run(work) })
+		workers.Go(func() { sh.run(work) })
+	}
+	if s.watch != nil {
+		workers.Go(func() { s.watch.run(work) })
 	}
 	s.door.setOpen(true)
 	<-ctx.Done()
@@ -107,7 +118,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.cut()
 	s.readers.Wait()
 	stop()
-	shards.Wait()
+	workers.Wait()
 	s.writers.Wait()
 	return nil
 }

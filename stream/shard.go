@@ -27,14 +27,17 @@ type shard struct {
 	lost map[*topic]seqRange
 
 	// owned by run
-	spare  []item // the other queue, swapped at each turn
-	conns  map[*conn]struct{}
-	dirty  []*conn // those that have something due
-	ticks  wheel
-	sender sender
-	buf    []byte
-	marks  []mark
-	books  books
+	spare []item // the other queue, swapped at each turn
+	conns map[*conn]struct{}
+	dirty []*conn // those that have something due
+	// Those that are given what they lack of trades and balances, and room for it.
+	refilling map[*conn]struct{}
+	refills   []refilled
+	ticks     wheel
+	sender    sender
+	buf       []byte
+	marks     []mark
+	books     books
 }
 
 // books counts what a turn of the shard did, told to the metrics at its end.
@@ -49,7 +52,7 @@ func newShard(s *Server, index int) *shard {
 	return &shard{
 		srv: s, index: index, wake: make(chan struct{}, 1),
 		late: make(map[*topic]item), lost: make(map[*topic]seqRange),
-		conns: make(map[*conn]struct{}),
+		conns: make(map[*conn]struct{}), refilling: make(map[*conn]struct{}),
 	}
 }
 
@@ -114,6 +117,9 @@ func (s *shard) turn() {
 	for _, it := range late {
 		s.take(&it)
 	}
+	if len(s.refilling) > 0 {
+		s.refill()
+	}
 	wrote := s.flushAll()
 	if oldest != nil && wrote {
 		s.srv.opts.Metrics.observe(oldest, started, s.srv.opts.Now().UnixNano())
@@ -161,6 +167,8 @@ func (s *shard) take(it *item) {
 		for c := range s.conns {
 			s.checkKey(c)
 		}
+	case itemGap:
+		s.tellUpstream(it.gap)
 	case itemCall:
 		it.call(s)
 	}
@@ -192,7 +200,7 @@ func (s *shard) flushAll() bool {
 // flush writes what waits for a connection, as far as the socket takes it.
 func (s *shard) flush(c *conn) {
 	total := 0
-	for c.box.len() > 0 && !c.full {
+	for !c.full && (c.box.len() > 0 || s.pushWaitingGap(c)) {
 		shared := c.box.len() == 1 // fill returns the frame itself, which is not ours to write to
 		b, marks := c.box.fill(s.buf[:0], s.marks[:0], c.batch)
 		s.marks = marks

@@ -105,13 +105,20 @@ func AppendGap(dst []byte, g *Gap) []byte {
 
 // Status is the health of the feed.
 type Status struct {
-	Feed     string // "healthy", "stale" or "disconnected", as /v1/status has it
+	Feed     string // FeedHealthy, FeedStale or FeedDisconnected
 	Slot     uint64
 	LagMS    int64 // valid where LagKnown
 	LagKnown bool
 	Degraded bool
 	Message  string // one sentence for a person
 }
+
+// The states of the feed, as /v1/status names them.
+const (
+	FeedHealthy      = "healthy"      // at least one source delivers
+	FeedStale        = "stale"        // connected, but silent for too long
+	FeedDisconnected = "disconnected" // no source is connected
+)
 
 // AppendStatus appends a status message; of m it writes the snapshot and the
 // time.

@@ -1,0 +1,328 @@
+package stream
+
+import (
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// history keeps the last trades and retracts of each asset for clients that
+// resume, listened to or not, and the gaps that the server itself has.
+//
+// It also gives what no client may miss (trades, retracts, final candles) a
+// position that grows over all assets, and puts it into the shards' queues under
+// the same lock: what a shard hands out is in the order of positions, so that one
+// number says how far a client of several assets has come.
+type history struct {
+	// static after construction
+	perAsset int // trades and retracts
+	total    int
+
+	mu sync.Mutex
+	// guarded by mu, with the past of every topic
+	position uint64
+	room     int   // entries of all topics, used or not
+	topics   topic // head of the ring of topics that have a past, freshest first, linked by past
+	gaps     []recordedGap
+}
+
+// past is what history keeps of a topic's trades. Guarded by history.mu.
+type past struct {
+	ring         []pastEntry
+	first, count int // of ring: the oldest, and how many there are
+	prev, next   *topic
+	// Of the newest one, kept or not.
+	lastSeq, lastPosition uint64
+}
+
+// pastEntry is a trade or a retract that was published. It keeps the trade
+// itself, which costs a copy, and its frame only where somebody needed one.
+type pastEntry struct {
+	seq      uint64
+	position uint64
+	ts       int64
+	frame    *frame            // nil: nobody needed it yet
+	retract  *swapcast.Retract // nil: it is a trade
+	trade    swapcast.Trade
+}
+
+// recordedGap is a gap of the server's own, and the position at which it was told.
+type recordedGap struct {
+	position uint64
+	gap      swapcast.Gap
+}
+
+// maxRecordedGaps is how many gaps are kept apart for clients that resume; of
+// more, the oldest ones become one that spans them.
+const maxRecordedGaps = 64
+
+// firstRoom is how many entries a topic's past begins with.
+const firstRoom = 4
+
+func newHistory(l *Limits) *history {
+	h := &history{perAsset: l.HistoryTrades, total: l.HistoryTotal}
+	h.topics.past.next, h.topics.past.prev = &h.topics, &h.topics
+	return h
+}
+
+// publish gives an update its position, which it returns, keeps it where it is a
+// trade or a retract (e not nil, complete but for position and frame), and hands
+// it to the shards where it has a frame. Called with the topic's mu held.
+func (h *history) publish(s *Server, it item, e *pastEntry) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.position++
+	if it.frame != nil {
+		it.frame.position = h.position
+	}
+	if e != nil {
+		e.position, e.frame = h.position, it.frame
+		h.keep(it.topic, e)
+	}
+	if it.frame != nil {
+		s.publish(it)
+	}
+	return h.position
+}
+
+// keep adds an entry to a topic's past. Called with mu held.
+func (h *history) keep(t *topic, e *pastEntry) {
+	p := &t.past
+	p.lastSeq, p.lastPosition = e.seq, e.position
+	if p.prev != nil {
+		p.prev.past.next, p.next.past.prev = p.next, p.prev
+	}
+	p.prev, p.next = &h.topics, h.topics.past.next
+	p.prev.past.next, p.next.past.prev = t, t
+	if p.count == len(p.ring) {
+		h.makeRoom(p)
+	}
+	if p.count == len(p.ring) { // as much as it may have
+		p.ring[p.first] = *e
+		p.first = (p.first + 1) % len(p.ring)
+		return
+	}
+	p.ring[(p.first+p.count)%len(p.ring)] = *e
+	p.count++
+}
+
+// makeRoom doubles the room of a full past up to its bound, at the expense of
+// the longest silent assets where there is no more in all. Called with mu held.
+func (h *history) makeRoom(p *past) {
+	size := min(max(2*len(p.ring), firstRoom), h.perAsset, h.total)
+	if size == len(p.ring) {
+		return
+	}
+	ring := make([]pastEntry, size)
+	for i := range p.count {
+		ring[i] = *p.at(i)
+	}
+	h.room += size - len(p.ring)
+	p.ring, p.first = ring, 0
+	for h.room > h.total {
+		last := h.topics.past.prev
+		if &last.past == p {
+			return // it alone: its own bound holds
+		}
+		h.drop(last)
+	}
+}
+
+// forget drops a topic's past.
+func (h *history) forget(t *topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.past.prev != nil {
+		h.drop(t)
+	}
+}
+
+// drop is forget for a topic that has a past, with mu held.
+func (h *history) drop(t *topic) {
+	p := &t.past
+	p.prev.past.next, p.next.past.prev = p.next, p.prev
+	h.room -= len(p.ring)
+	*p = past{lastSeq: p.lastSeq, lastPosition: p.lastPosition}
+}
+
+// at is the i-th oldest entry.
+func (p *past) at(i int) *pastEntry { return &p.ring[(p.first+i)%len(p.ring)] }
+
+// oldest is the seq of the oldest entry. Trades and retracts are numbered
+// without holes, so that the others follow from it.
+func (p *past) oldest() (seq uint64, ok bool) {
+	if p.count == 0 {
+		return 0, false
+	}
+	return p.at(0).seq, true
+}
+
+// find returns the entry of a seq, nil where it is not kept.
+func (p *past) find(seq uint64) *pastEntry {
+	oldest, ok := p.oldest()
+	if !ok || seq < oldest || seq-oldest >= uint64(p.count) {
+		return nil
+	}
+	return p.at(int(seq - oldest))
+}
+
+// now is the position of the last that was published.
+func (h *history) now() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.position
+}
+
+// record keeps a gap of the server's own for clients that resume.
+func (h *history) record(g *swapcast.Gap) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.position++
+	h.gaps = append(h.gaps, recordedGap{h.position, *g})
+	if len(h.gaps) > maxRecordedGaps {
+		second := &h.gaps[1]
+		second.gap = spanned(h.gaps[0].gap, second.gap)
+		h.gaps = slices.Delete(h.gaps, 0, 1)
+	}
+}
+
+// spanned is one gap in place of two.
+func spanned(a, b swapcast.Gap) swapcast.Gap {
+	g := swapcast.Gap{FromSlot: min(a.FromSlot, b.FromSlot), ToSlot: max(a.ToSlot, b.ToSlot), Reason: a.Reason}
+	if a.Reason != b.Reason {
+		g.Reason = ""
+	}
+	return g
+}
+
+// seen is how much of a topic's past there is for a client that has seen seq.
+type seen struct {
+	oldest   uint64 // seq of the oldest entry, valid where any
+	any      bool
+	position uint64         // of seq; 0 where it is not kept, so that nothing is known
+	gaps     []swapcast.Gap // of the server's own, told since that position
+}
+
+// look tells what the history has for a client that has seen seq of a topic.
+func (h *history) look(t *topic, seq uint64) seen {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var v seen
+	v.oldest, v.any = t.past.oldest()
+	if e := t.past.find(seq); e != nil {
+		v.position = e.position
+	} else if seq == t.past.lastSeq {
+		v.position = t.past.lastPosition
+	}
+	v.gaps = h.gapsAfter(v.position)
+	return v
+}
+
+// lostAfter are the server's own gaps told after a position.
+func (h *history) lostAfter(position uint64) []swapcast.Gap {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.gapsAfter(position)
+}
+
+// gapsAfter are the server's own gaps told after a position. Called with mu held.
+func (h *history) gapsAfter(position uint64) []swapcast.Gap {
+	var gaps []swapcast.Gap
+	for _, g := range h.gaps {
+		if g.position > position {
+			gaps = append(gaps, g.gap)
+		}
+	}
+	return gaps
+}
+
+// lastBefore is the seq of the last entry of a topic up to a position, where a
+// client that has come so far goes on. whole is false where what came between the
+// position and the oldest entry may be forgotten.
+func (h *history) lastBefore(t *topic, position uint64) (seq uint64, whole bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := &t.past
+	if p.lastPosition <= position {
+		return p.lastSeq, true
+	}
+	if p.count == 0 {
+		return p.lastSeq, false
+	}
+	newer := sort.Search(p.count, func(i int) bool { return p.at(i).position > position })
+	seq = p.at(newer).seq - 1
+	return seq, newer > 0 || seq == 0
+}
+
+// refill gives subscriptions that are behind the next entries that they lack,
+// in the order of positions, at most limit. until tells how far the shard is with
+// a topic: what is newer it will deliver itself. The entries are valid until the
+// next call with the same dst.
+func (h *history) refill(subs []*subscription, until func(*topic) uint64, limit int, dst []refilled) []refilled {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(dst) < limit {
+		var next *pastEntry
+		var whose *subscription
+		for _, sub := range subs {
+			known := until(sub.topic)
+			if sub.next > known {
+				continue
+			}
+			e := sub.topic.past.find(sub.next)
+			if e == nil { // it was overwritten meanwhile
+				oldest, ok := sub.topic.past.oldest()
+				to := known
+				if ok {
+					to = min(known, oldest-1)
+				}
+				dst = append(dst, refilled{sub: sub, lost: seqRange{sub.next, to}})
+				sub.next = to + 1
+				if e = sub.topic.past.find(sub.next); e == nil || e.seq > known {
+					continue
+				}
+			}
+			if next == nil || e.position < next.position {
+				next, whose = e, sub
+			}
+		}
+		if next == nil {
+			break
+		}
+		dst = append(dst, refilled{sub: whose, entry: *next})
+		whose.next++
+	}
+	return dst
+}
+
+// refilled is an entry that a subscription lacks, or a range that is lost.
+type refilled struct {
+	sub   *subscription
+	entry pastEntry
+	lost  seqRange // to is 0: none
+}
+
+// encoded keeps the frame that an entry was encoded to, for the next who needs it.
+func (h *history) encoded(t *topic, seq uint64, f *frame) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e := t.past.find(seq); e != nil {
+		e.frame = f
+	}
+}
+
+// encode makes the frame of an entry that has none.
+func (e *pastEntry) encode(feed swapcast.Feed) *frame {
+	m := wire.Meta{Seq: e.seq, TS: e.ts, Feed: feed}
+	f := newFrame(kindTrade, tradeSize, func(dst []byte) []byte {
+		if e.retract != nil {
+			return wire.AppendRetract(dst, e.retract, m)
+		}
+		return wire.AppendTrade(dst, &e.trade, m)
+	})
+	f.position = e.position
+	return f
+}

@@ -1,0 +1,238 @@
+package stream
+
+import (
+	"slices"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/stream/wire"
+)
+
+// since is how far a client has come that resumes.
+type since struct {
+	epoch string
+	// seqs is how far by asset or wallet; of a client that names a position in the
+	// history instead, it is not looked at.
+	seqs       map[string]uint64
+	positioned bool
+	position   uint64
+}
+
+// missed is what a client that resumes with a topic has missed.
+type missed struct {
+	whole bool           // nothing that cannot be given to it
+	gap   *wire.Gap      // of the numbers, nil: none
+	slots []swapcast.Gap // that the server itself has lost
+	next  uint64         // the seq with which it goes on
+}
+
+// missed finds out what a client has missed of a channel of a topic that its
+// subscription is to be. known is how far the shard is with it.
+func (s *shard) missed(t *topic, ch channel, from *since) missed {
+	known := t.shards[s.index].seqs[ch.lane()]
+	fresh := missed{next: known + 1}
+	if from.epoch != s.srv.epoch {
+		if ch == chanTrades || ch == chanCandles {
+			fresh.gap = gapOf(t, ch, wire.GapNewEpoch)
+			fresh.gap.FromSeq, fresh.gap.ToSeq = min(known, 1), known
+		}
+		return fresh
+	}
+	seq, named := from.seqs[t.id]
+	switch {
+	case ch == chanPrices || ch == chanStatus:
+		fresh.whole = true // the newest, which comes, is enough
+		return fresh
+	case !named && !from.positioned:
+		return fresh // it does not say how far it is
+	case ch == chanTrades:
+		return s.missedTrades(t, known, seq, from)
+	case ch == chanCandles:
+		return s.missedCandles(t, known, seq, from)
+	default:
+		return s.missedBalances(t, known, seq, from)
+	}
+}
+
+// missedTrades: what the history has is given again.
+func (s *shard) missedTrades(t *topic, known, seq uint64, from *since) missed {
+	h := s.srv.history
+	m := missed{whole: true}
+	kept := true
+	if from.positioned {
+		seq, kept = h.lastBefore(t, from.position)
+	}
+	v := h.look(t, seq)
+	if from.positioned {
+		m.slots = h.lostAfter(from.position)
+	} else {
+		m.slots = v.gaps
+	}
+	m.next = seq + 1
+	switch {
+	case seq > t.numbered(laneTrades): // it was never told that
+		m.gap = gapOf(t, chanTrades, wire.GapNoHistory)
+		m.gap.ToSeq, m.next = known, known+1
+	case !kept: // how much is missing before next is not known
+		m.gap = gapOf(t, chanTrades, wire.GapNoHistory)
+		m.gap.FromSeq, m.gap.ToSeq = min(seq, 1), seq
+	case seq < known && (!v.any || v.oldest > m.next):
+		m.gap = gapOf(t, chanTrades, wire.GapNoHistory)
+		m.gap.FromSeq, m.gap.ToSeq = m.next, known
+		if v.any {
+			m.gap.ToSeq = min(known, v.oldest-1)
+		}
+		m.next = m.gap.ToSeq + 1
+	}
+	m.whole = m.gap == nil && len(m.slots) == 0
+	return m
+}
+
+// missedCandles: the newest one comes, and is enough unless one has ended.
+func (s *shard) missedCandles(t *topic, known, seq uint64, from *since) missed {
+	t.mu.Lock()
+	k := t.candle
+	t.mu.Unlock()
+	m := missed{next: known + 1}
+	var ended bool
+	var to uint64
+	if from.positioned {
+		m.slots = s.srv.history.lostAfter(from.position)
+		ended, seq, to = k.sinceAt > from.position || k.finalAt > from.position, 0, known
+	} else {
+		m.slots = s.srv.history.look(t, seq).gaps
+		to = min(max(k.since, k.final), known)
+		ended = seq < to || k.final > known // a final one on its way may not be the only one
+	}
+	if ended {
+		m.gap = gapOf(t, chanCandles, wire.GapNoHistory)
+		m.gap.FromSeq, m.gap.ToSeq = min(seq+1, to), to
+	}
+	m.whole = m.gap == nil && len(m.slots) == 0
+	return m
+}
+
+// missedBalances: what the wallet holds comes, if somebody knows it.
+func (s *shard) missedBalances(t *topic, known, seq uint64, from *since) missed {
+	m := missed{next: known + 1}
+	if s.srv.opts.Balances == nil && (from.positioned || seq != known) {
+		m.gap = gapOf(t, chanBalances, wire.GapNoHistory)
+		m.gap.FromSeq, m.gap.ToSeq = min(seq+1, known), known
+	}
+	m.whole = m.gap == nil
+	return m
+}
+
+// numbered is the seq that was given last.
+func (t *topic) numbered(lane int) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seqs[lane]
+}
+
+// resume lets a subscription go on where a client has left off. It follows the
+// acknowledgement.
+func (s *shard) resume(sub *subscription, m missed) {
+	c := sub.conn
+	for i := range m.slots {
+		s.reply(c, upstreamGap(subKey{sub.topic, sub.channel}, &m.slots[i], kindReply))
+	}
+	if m.gap != nil {
+		s.reply(c, gapFrame(m.gap, kindReply))
+	}
+	if sub.channel != chanTrades {
+		return
+	}
+	sub.next = m.next
+	if sub.next <= sub.topic.shards[s.index].seqs[laneTrades] {
+		s.fallBehind(sub)
+	}
+}
+
+// fallBehind puts a subscription among those that are given what they lack,
+// piece by piece, as their sockets take it.
+func (s *shard) fallBehind(sub *subscription) {
+	c := sub.conn
+	if c.ending {
+		return
+	}
+	if !sub.behind {
+		sub.behind = true
+		c.behind = append(c.behind, sub)
+	}
+	s.refilling[c] = struct{}{}
+}
+
+// refillChunk is how many messages a client is given at most in one turn of the
+// shard of what it lacks.
+const refillChunk = 128
+
+// refill gives clients that are behind, and whose sockets take it, the next piece
+// of what they lack. What it gives is written at once; what is left is for the
+// next turn.
+func (s *shard) refill() {
+	more := false
+	for c := range s.refilling {
+		if c.ending {
+			c.behind = nil
+			delete(s.refilling, c)
+			continue
+		}
+		s.flush(c)
+		if c.full {
+			continue // it will come back once its socket takes data
+		}
+		s.refillConn(c)
+		s.flush(c)
+		if len(c.behind) == 0 {
+			delete(s.refilling, c)
+			continue
+		}
+		more = more || !c.full
+	}
+	if more {
+		s.nudge()
+	}
+}
+
+func (s *shard) refillConn(c *conn) {
+	c.behind = slices.DeleteFunc(c.behind, func(sub *subscription) bool { return sub.ended })
+	if len(c.behind) == 0 {
+		return
+	}
+	sub := c.behind[0]
+	if sub.channel == chanBalances {
+		s.refillBalances(sub, refillChunk)
+		if !sub.behind {
+			c.behind = slices.Delete(c.behind, 0, 1)
+		}
+		return
+	}
+	s.refillTrades(c, c.behind[:1])
+	c.behind = slices.DeleteFunc(c.behind, func(sub *subscription) bool { return !sub.behind })
+}
+
+// refillTrades gives subscriptions to trades the next ones that they lack, and
+// lets those go live that lack none.
+func (s *shard) refillTrades(c *conn, subs []*subscription) {
+	known := func(t *topic) uint64 { return t.shards[s.index].seqs[laneTrades] }
+	s.refills = s.srv.history.refill(subs, known, refillChunk, s.refills[:0])
+	for i := range s.refills {
+		r := &s.refills[i]
+		if r.lost.to != 0 {
+			g := gapOf(r.sub.topic, chanTrades, wire.GapNoHistory)
+			g.FromSeq, g.ToSeq = r.lost.from, r.lost.to
+			s.deliverKept(c, gapFrame(g, kindTrade))
+			continue
+		}
+		f := r.entry.frame
+		if f == nil {
+			f = r.entry.encode(s.srv.Feed())
+			s.srv.history.encoded(r.sub.topic, r.entry.seq, f)
+		}
+		s.deliverKept(c, f)
+	}
+	clear(s.refills)
+	for _, sub := range subs {
+		sub.behind = sub.next <= known(sub.topic)
+	}
+}
