@@ -28,7 +28,7 @@ func (l *Ledger) next() (s *slotState, clear bool) {
 	from := f.out + 1
 	clear = true
 	if f.out == 0 {
-		from, clear = max(l.win.base, f.lowest), f.floor != 0
+		from, clear = max(l.win.base, min(f.lowest, f.floor)), f.floor != 0
 	}
 	for n := from; n <= f.maxChain; n++ {
 		s := l.win.get(n)
@@ -50,7 +50,23 @@ func (l *Ledger) ready(s *slotState, clear bool, out *Effects) bool {
 	if !clear || !s.complete() && s.slot >= l.front.floor {
 		return false
 	}
-	return !l.disputed(s, out)
+	return !l.uncorroborated(s) && !l.disputed(s, out)
+}
+
+// uncorroborated reports whether a slot waits for the word of other streams: one
+// that lies must not be alone in being heard.
+func (l *Ledger) uncorroborated(s *slotState) bool {
+	if l.opt.Corroborate < 0 || !l.src.prompt(s.slot, s.confBy) {
+		return false
+	}
+	if s.wait.others == 0 {
+		s.wait.others = l.now
+	}
+	if l.now-s.wait.others < int64(l.opt.Corroborate) {
+		return true
+	}
+	l.src.lagging(s.slot, s.confBy)
+	return false
 }
 
 // disputed reports whether a slot waits for the word on some transactions, and
@@ -220,7 +236,7 @@ func (l *Ledger) blameOmission(e *entry) {
 	if s.confirmed&^e.seen&s.live == 0 {
 		return
 	}
-	for _, st := range l.src.streams {
+	for _, st := range l.src.running {
 		if st.began && st.from <= s.slot && s.confBy&st.bit != 0 && st.maxTx >= s.slot &&
 			e.from&st.endpoint.bit() == 0 {
 			l.disagreed(st.endpoint, disagreeOmitted)

@@ -29,7 +29,9 @@
 // said CONFIRMED of it itself, was not cut, and brought a transaction of that
 // slot or a later one: slot updates alone do not show that the filter of the
 // transactions works. Or RPC filled it. It is held no longer than HoldFor for
-// that, then confirmed with what there is and counted as unproved.
+// that, then confirmed with what there is and counted as unproved. A complete slot
+// waits for other streams that keep up, for Corroborate at most, so that their
+// copies are compared before anything is final.
 //
 // Nothing that was confirmed is ever retracted. What is proved afterwards to
 // belong to such a slot is Late.

@@ -51,7 +51,6 @@ func New(o Options) *Ledger {
 	l.idx.bySig = make(map[solana.Signature]*entry)
 	l.idx.seed = maphash.MakeSeed()
 	l.src.endpoints = make(map[string]*endpoint)
-	l.src.streams = make(map[streamKey]*stream)
 	return l
 }
 
@@ -169,7 +168,7 @@ func (l *Ledger) Known(src Source, ref swapcast.TxRef, bank uint64) bool {
 	if e == nil {
 		return false
 	}
-	i := e.slot.last(ep, bank)
+	i := e.slot.last(origin{ep, src.Stream}, bank)
 	if i < 0 || e.seen&(1<<i) == 0 || (bank == 0 && e.slot.vers[i].dead) {
 		return false
 	}
@@ -224,7 +223,7 @@ func (l *Ledger) Tx(src Source, t *Tx, out *Effects) {
 	ep, st := l.src.of(src, l.opt.Metrics)
 	if s := l.slotFor(t.Slot, st, out); s != nil {
 		l.arrived(st, t.Slot)
-		l.hear(ep, s, t, out)
+		l.hear(origin{ep, src.Stream}, s, t, out)
 	} else if t.Slot < l.win.base {
 		l.arrived(st, t.Slot)
 	}
@@ -232,7 +231,8 @@ func (l *Ledger) Tx(src Source, t *Tx, out *Effects) {
 }
 
 // hear takes a transaction of a slot that is kept.
-func (l *Ledger) hear(ep *endpoint, s *slotState, t *Tx, out *Effects) {
+func (l *Ledger) hear(from origin, s *slotState, t *Tx, out *Effects) {
+	ep := from.endpoint
 	if s.fate.settled {
 		l.refuse(refuseSettled)
 		return
@@ -241,7 +241,7 @@ func (l *Ledger) hear(ep *endpoint, s *slotState, t *Tx, out *Effects) {
 	if e == nil && l.idx.count >= l.opt.MaxTxs && !l.makeRoom(s, out) {
 		return
 	}
-	i := s.txVersion(ep, t.Bank)
+	i := s.txVersion(from, t.Bank)
 	if i < 0 {
 		l.refuse(refuseBanks)
 		return
@@ -312,7 +312,7 @@ func (l *Ledger) Slot(src Source, u *swapcast.SlotUpdate, now int64, out *Effect
 		if s.at[u.Status] == 0 {
 			s.at[u.Status] = now
 		}
-		l.stage(ep, st, s, u, out)
+		l.stage(origin{ep, src.Stream}, st, s, u, out)
 	}
 	l.settleIfMoved(out)
 }
@@ -326,11 +326,7 @@ func (l *Ledger) Block(src Source, b *swapcast.BlockMeta, now int64, out *Effect
 		if b.BlockTime != 0 && (s.blockTime == 0 || ep.rpc) {
 			s.blockTime = b.BlockTime
 		}
-		i := s.last(ep, b.Bank)
-		if i < 0 || b.Bank == 0 && s.vers[i].dead {
-			i = s.txVersion(ep, b.Bank)
-		}
-		l.linked(s, i, b.ParentSlot, out)
+		l.linked(s, s.txVersion(origin{ep, src.Stream}, b.Bank), b.ParentSlot, out)
 	}
 	l.settleIfMoved(out)
 }

@@ -9,6 +9,11 @@ type Options struct {
 	// HoldFor is how long a slot of the confirmed chain waits for the proof that
 	// it is complete. Default 10 s.
 	HoldFor time.Duration
+	// Corroborate is how long a complete slot waits for the word of the other
+	// streams that have it, so that the copies of its transactions can be
+	// compared. A stream that was waited for in vain is not waited for again until
+	// it is in time for once. Negative: not at all. Default 250 ms.
+	Corroborate time.Duration
 	// DisputeFor is how long such a slot waits for the word on transactions that
 	// are disputed. Default 2 s.
 	DisputeFor time.Duration
@@ -34,6 +39,9 @@ type Options struct {
 // withDefaults returns the options with zero values replaced.
 func (o Options) withDefaults() Options {
 	setDefault(&o.HoldFor, 10*time.Second)
+	if o.Corroborate == 0 {
+		o.Corroborate = 250 * time.Millisecond
+	}
 	setDefault(&o.DisputeFor, 2*time.Second)
 	setDefault(&o.MissingGrace, time.Second)
 	setDefault(&o.AskAgain, 15*time.Second)

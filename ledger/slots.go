@@ -10,18 +10,20 @@ import (
 // than that lies, and may not crowd out the others.
 const (
 	maxVersions         = 64
-	maxEndpointVersions = 8
+	maxEndpointVersions = 16
 )
 
 // statuses is how many stages of a slot there are.
 const statuses = int(swapcast.SlotDead) + 1
 
-// version is one endpoint's view of one bank of a slot.
+// version is one endpoint's view of one bank of a slot. Where banks have no
+// ids it is one stream's: another stream may replay a bank that died before it
+// sends the one that lives.
 type version struct {
-	endpoint *endpoint
-	bank     uint64
-	parent   uint64 // 0 unknown
-	dead     bool
+	origin
+	bank   uint64
+	parent uint64 // 0 unknown
+	dead   bool
 }
 
 // slotState is what is known of one slot.
@@ -59,6 +61,7 @@ type fate struct {
 // waits is since when a slot waits for what; Unix nanoseconds, 0 for not.
 type waits struct {
 	chain   int64
+	others  int64
 	dispute int64
 	missing int64
 	asked   int64
@@ -91,10 +94,16 @@ func (s *slotState) included() uint64 {
 	return s.live
 }
 
-// last returns the endpoint's latest version of the bank, -1 for none.
-func (s *slotState) last(e *endpoint, bank uint64) int {
+// origin is where a version came from.
+type origin struct {
+	endpoint *endpoint
+	stream   uint64
+}
+
+// last returns the origin's latest version of the bank, -1 for none.
+func (s *slotState) last(o origin, bank uint64) int {
 	for i := len(s.vers) - 1; i >= 0; i-- {
-		if s.vers[i].endpoint == e && s.vers[i].bank == bank {
+		if v := &s.vers[i]; v.endpoint == o.endpoint && v.bank == bank && (bank != 0 || v.stream == o.stream) {
 			return i
 		}
 	}
@@ -113,25 +122,38 @@ func (s *slotState) of(e *endpoint) (mask uint64, banked bool) {
 }
 
 // add makes a version, -1 where there are too many.
-func (s *slotState) add(e *endpoint, bank uint64) int {
-	own, _ := s.of(e)
+func (s *slotState) add(o origin, bank uint64) int {
+	own, _ := s.of(o.endpoint)
 	if len(s.vers) == maxVersions || bits.OnesCount64(own) == maxEndpointVersions {
 		return -1
 	}
-	s.vers = append(s.vers, version{endpoint: e, bank: bank})
+	s.vers = append(s.vers, version{origin: o, bank: bank})
 	return len(s.vers) - 1
+}
+
+// latest returns the endpoint's latest version that stands, -1 for none.
+func (s *slotState) latest(e *endpoint) int {
+	for i := len(s.vers) - 1; i >= 0; i-- {
+		if s.vers[i].endpoint == e && s.live&(1<<i) != 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // txVersion returns the version that a transaction of the endpoint belongs to,
 // -1 where there are too many. What comes without a bank id after the endpoint's
 // version died is of another bank, which stands once it is processed.
-func (s *slotState) txVersion(e *endpoint, bank uint64) int {
-	i := s.last(e, bank)
+func (s *slotState) txVersion(o origin, bank uint64) int {
+	i := s.last(o, bank)
 	if i >= 0 && (bank != 0 || !s.vers[i].dead) {
 		return i
 	}
 	again := i >= 0
-	if i = s.add(e, bank); i < 0 {
+	if i = s.add(o, bank); i < 0 {
+		if bank == 0 { // an endpoint that flaps: its streams are told apart no more
+			return s.latest(o.endpoint)
+		}
 		return i
 	}
 	switch {
@@ -140,7 +162,7 @@ func (s *slotState) txVersion(e *endpoint, bank uint64) int {
 	default:
 		s.live |= 1 << i
 	}
-	if e.rpc {
+	if o.endpoint.rpc {
 		s.rpc |= 1 << i
 		s.confirmed |= 1 << i
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type stream struct {
 	maxTx    uint64   // newest slot of which it brought a transaction
 	maxConf  uint64   // newest slot that it confirmed
 	waiting  []uint64 // slots that it confirmed and has not proved
+	slow     bool     // it was waited for in vain, and has not caught up since
 }
 
 // proves reports whether a slot that the stream confirmed is complete by it.
@@ -38,21 +40,22 @@ func (s *stream) proves(slot uint64) bool {
 	return s.began && s.from <= slot && s.maxTx >= slot
 }
 
+// behind reports whether the stream has all of the slot and has yet to confirm
+// it.
+func (s *stream) behind(slot, confBy uint64) bool {
+	return s.began && s.from <= slot && confBy&s.bit == 0 && s.maxConf <= slot
+}
+
 // sources are all that is heard.
 type sources struct {
 	endpoints map[string]*endpoint
 	list      []*endpoint
-	streams   map[streamKey]*stream
-	taken     uint64 // bits of the streams that run
+	running   []*stream // few: searched one by one
+	taken     uint64    // bits of the streams that run
 
 	last         Source // of the call before, and what it was
 	lastEndpoint *endpoint
 	lastStream   *stream
-}
-
-type streamKey struct {
-	endpoint string
-	stream   uint64
 }
 
 // of returns where src is, and its stream: nil for the filler.
@@ -73,14 +76,13 @@ func (x *sources) of(src Source, m *Metrics) (*endpoint, *stream) {
 	e.authority = src.Authority
 	var s *stream
 	if !e.rpc {
-		key := streamKey{src.Endpoint, src.Stream}
-		if s = x.streams[key]; s == nil {
+		if s = x.find(e, src.Stream); s == nil {
 			s = &stream{src: src, endpoint: e}
 			if free := ^x.taken; free != 0 {
 				s.bit = 1 << bits.TrailingZeros64(free)
 				x.taken |= s.bit
 			}
-			x.streams[key] = s
+			x.running = append(x.running, s)
 			e.stats.Streams++
 		}
 	}
@@ -88,9 +90,18 @@ func (x *sources) of(src Source, m *Metrics) (*endpoint, *stream) {
 	return e, s
 }
 
+func (x *sources) find(e *endpoint, number uint64) *stream {
+	for _, s := range x.running {
+		if s.endpoint == e && s.src.Stream == number {
+			return s
+		}
+	}
+	return nil
+}
+
 // end forgets a stream.
 func (x *sources) end(s *stream) {
-	delete(x.streams, streamKey{s.src.Endpoint, s.src.Stream})
+	x.running = slices.DeleteFunc(x.running, func(o *stream) bool { return o == s })
 	x.taken &^= s.bit
 	s.endpoint.stats.Streams--
 	x.lastEndpoint, x.lastStream = nil, nil
@@ -98,18 +109,13 @@ func (x *sources) end(s *stream) {
 
 // anyBegan reports whether a stream runs that has said where it began.
 func (x *sources) anyBegan() bool {
-	for _, s := range x.streams {
-		if s.began {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(x.running, func(s *stream) bool { return s.began })
 }
 
 // hope reports whether a running stream may still prove the slot: it began at or
 // before it, and has confirmed it or not gone past it.
 func (x *sources) hope(slot, confBy uint64) bool {
-	for _, s := range x.streams {
+	for _, s := range x.running {
 		if s.began && s.from <= slot && (confBy&s.bit != 0 || s.maxConf <= slot) {
 			return true
 		}
@@ -120,12 +126,27 @@ func (x *sources) hope(slot, confBy uint64) bool {
 // outstanding reports whether the endpoint (nil: any) has yet to say what becomes
 // of its version of the slot.
 func (x *sources) outstanding(e *endpoint, slot, confBy uint64) bool {
-	for _, s := range x.streams {
-		if (e == nil || s.endpoint == e) && s.began && s.from <= slot && confBy&s.bit == 0 && s.maxConf <= slot {
+	for _, s := range x.running {
+		if (e == nil || s.endpoint == e) && s.behind(slot, confBy) {
 			return true
 		}
 	}
 	return false
+}
+
+// lagging marks the streams that have yet to confirm the slot as not worth
+// waiting for.
+func (x *sources) lagging(slot, confBy uint64) {
+	for _, s := range x.running {
+		if s.behind(slot, confBy) {
+			s.slow = true
+		}
+	}
+}
+
+// prompt reports whether a stream that keeps up has yet to confirm the slot.
+func (x *sources) prompt(slot, confBy uint64) bool {
+	return slices.ContainsFunc(x.running, func(s *stream) bool { return !s.slow && s.behind(slot, confBy) })
 }
 
 // raced notes who brought a transaction first and by how much others were

@@ -7,7 +7,7 @@ import (
 )
 
 // stage takes what an endpoint says of a slot's life.
-func (l *Ledger) stage(ep *endpoint, st *stream, s *slotState, u *swapcast.SlotUpdate, out *Effects) {
+func (l *Ledger) stage(from origin, st *stream, s *slotState, u *swapcast.SlotUpdate, out *Effects) {
 	if s.fate.settled {
 		l.confirmedBy(st, s, u.Status)
 		return
@@ -17,17 +17,17 @@ func (l *Ledger) stage(ep *endpoint, st *stream, s *slotState, u *swapcast.SlotU
 	case swapcast.SlotFirstShred, swapcast.SlotCompleted:
 		// Stages of the shreds, not of a bank.
 	case swapcast.SlotCreatedBank:
-		i = l.named(ep, s, u.Bank)
+		i = l.named(from, s, u.Bank)
 	case swapcast.SlotProcessed:
-		if i = l.named(ep, s, u.Bank); i >= 0 && s.unborn&(1<<i) != 0 {
+		if i = l.named(from, s, u.Bank); i >= 0 && s.unborn&(1<<i) != 0 {
 			s.unborn &^= 1 << i
 			s.live |= 1 << i
 			l.reassess(s, RetractDead, out)
 		}
 	case swapcast.SlotConfirmed, swapcast.SlotFinalized:
-		i = l.confirmVersion(ep, s, u.Bank, out)
+		i = l.confirmVersion(from, s, u.Bank, out)
 	case swapcast.SlotDead:
-		l.die(ep, s, u.Bank, out)
+		l.die(from, s, u.Bank, out)
 	}
 	l.linked(s, i, u.Parent, out)
 	l.confirmedBy(st, s, u.Status)
@@ -38,20 +38,20 @@ func (l *Ledger) stage(ep *endpoint, st *stream, s *slotState, u *swapcast.SlotU
 
 // named returns the version that a stage of the endpoint speaks of, and makes
 // it where it is new; -1 where it cannot be told.
-func (l *Ledger) named(ep *endpoint, s *slotState, bank uint64) int {
+func (l *Ledger) named(from origin, s *slotState, bank uint64) int {
 	if bank == 0 {
-		if _, banked := s.of(ep); banked {
+		if _, banked := s.of(from.endpoint); banked {
 			return -1
 		}
 	}
-	return s.txVersion(ep, bank)
+	return s.txVersion(from, bank)
 }
 
 // confirmVersion takes CONFIRMED (or FINALIZED) of an endpoint: that bank is
 // the endpoint's true one, and its others die.
-func (l *Ledger) confirmVersion(ep *endpoint, s *slotState, bank uint64, out *Effects) int {
-	own, banked := s.of(ep)
-	i := s.last(ep, bank)
+func (l *Ledger) confirmVersion(from origin, s *slotState, bank uint64, out *Effects) int {
+	own, banked := s.of(from.endpoint)
+	i := s.last(from, bank)
 	if bank == 0 && banked {
 		// It does not say which: clear only where one is left.
 		if own &= s.live; bits.OnesCount64(own) != 1 {
@@ -59,7 +59,7 @@ func (l *Ledger) confirmVersion(ep *endpoint, s *slotState, bank uint64, out *Ef
 		}
 		i = bits.TrailingZeros64(own)
 	} else if i < 0 {
-		i = s.txVersion(ep, bank)
+		i = s.txVersion(from, bank)
 	}
 	if i < 0 {
 		return i
@@ -68,15 +68,17 @@ func (l *Ledger) confirmVersion(ep *endpoint, s *slotState, bank uint64, out *Ef
 	if s.vers[i].dead {
 		// Confirmed is the stronger word.
 		s.vers[i].dead = false
-		l.disagreed(ep, disagreeDead)
+		l.disagreed(from.endpoint, disagreeDead)
 	}
 	siblings := own & (s.live | s.unborn) &^ bit
-	if bank != 0 {
-		for m := siblings; m != 0; m &= m - 1 {
-			if j := bits.TrailingZeros64(m); s.vers[j].bank == 0 {
-				siblings &^= 1 << j // what has no bank id may be of this one
-				s.confirmed |= 1 << j
-			}
+	for m := siblings; m != 0; m &= m - 1 {
+		switch j := bits.TrailingZeros64(m); {
+		case s.vers[j].bank != 0:
+		case bank != 0:
+			siblings &^= 1 << j // what has no bank id may be of this one
+			s.confirmed |= 1 << j
+		case s.vers[j].stream != from.stream:
+			siblings &^= 1 << j // nor can another stream's be told
 		}
 	}
 	changed := s.live&bit == 0 || siblings != 0 || s.confirmed&bit == 0
@@ -94,24 +96,24 @@ func (l *Ledger) confirmVersion(ep *endpoint, s *slotState, bank uint64, out *Ef
 
 // die takes DEAD of an endpoint: its versions of that bank stand no more. One
 // that it has confirmed does, whatever it says.
-func (l *Ledger) die(ep *endpoint, s *slotState, bank uint64, out *Effects) {
-	own, banked := s.of(ep)
+func (l *Ledger) die(from origin, s *slotState, bank uint64, out *Effects) {
+	own, banked := s.of(from.endpoint)
 	var mask uint64
-	switch i := s.last(ep, bank); {
+	switch i := s.last(from, bank); {
 	case bank == 0 && banked:
 		mask = own
 	case i >= 0:
 		mask = 1 << i
 	default:
-		if i = s.add(ep, bank); i >= 0 { // so that what still comes of it is known as dead
+		if i = s.add(from, bank); i >= 0 { // so that what still comes of it is known as dead
 			mask = 1 << i
 		}
-		if j := s.last(ep, 0); j >= 0 && bank != 0 {
+		if j := s.last(from, 0); j >= 0 && bank != 0 {
 			mask |= 1 << j
 		}
 	}
 	if mask&s.confirmed != 0 {
-		l.disagreed(ep, disagreeDead)
+		l.disagreed(from.endpoint, disagreeDead)
 		mask &^= s.confirmed
 	}
 	for m := mask; m != 0; m &= m - 1 {
@@ -153,6 +155,9 @@ func (l *Ledger) confirmedBy(st *stream, s *slotState, status swapcast.SlotStatu
 		return
 	}
 	st.maxConf = max(st.maxConf, s.slot)
+	if !s.fate.out {
+		st.slow = false
+	}
 	s.fate.dirty, l.front.moved = true, true // its word may be what the slot waits for
 	if s.confBy&st.bit != 0 || st.bit == 0 || s.fate.proved {
 		s.confBy |= st.bit
