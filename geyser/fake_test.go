@@ -10,9 +10,11 @@ import (
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 )
 
@@ -25,21 +27,55 @@ type script func(req *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error
 type fakeServer struct {
 	pb.UnimplementedGeyserServer
 	scripts []script
+	first   func() (uint64, error) // of SubscribeReplayInfo; nil: unimplemented
+	version string                 // of GetVersion; "": unimplemented
 
-	mu      sync.Mutex
-	streams int
+	mu       sync.Mutex
+	requests []*pb.SubscribeRequest // the first of each stream
+	infos    int                    // calls of SubscribeReplayInfo
 }
 
 func (f *fakeServer) Subscribe(s pb.Geyser_SubscribeServer) error {
-	f.mu.Lock()
-	play := f.scripts[min(f.streams, len(f.scripts)-1)]
-	f.streams++
-	f.mu.Unlock()
 	req, err := s.Recv()
 	if err != nil {
 		return err
 	}
+	f.mu.Lock()
+	play := f.scripts[min(len(f.requests), len(f.scripts)-1)]
+	f.requests = append(f.requests, req)
+	f.mu.Unlock()
 	return play(req, s)
+}
+
+func (f *fakeServer) SubscribeReplayInfo(context.Context, *pb.SubscribeReplayInfoRequest) (*pb.SubscribeReplayInfoResponse, error) {
+	f.mu.Lock()
+	f.infos++
+	f.mu.Unlock()
+	if f.first == nil {
+		return nil, status.Error(codes.Unimplemented, "method disabled")
+	}
+	slot, err := f.first()
+	if err != nil {
+		return nil, err
+	}
+	return &pb.SubscribeReplayInfoResponse{FirstAvailable: &slot}, nil
+}
+
+func (f *fakeServer) GetVersion(context.Context, *pb.GetVersionRequest) (*pb.GetVersionResponse, error) {
+	if f.version == "" {
+		return nil, status.Error(codes.Unimplemented, "method disabled")
+	}
+	return &pb.GetVersionResponse{Version: f.version}, nil
+}
+
+// asked gives the from_slot of each stream's first request, 0 for none.
+func (f *fakeServer) asked() (out []uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.requests {
+		out = append(out, r.GetFromSlot())
+	}
+	return out
 }
 
 // hold keeps a stream open until the client leaves.
@@ -61,9 +97,14 @@ func say(s pb.Geyser_SubscribeServer, updates ...*pb.SubscribeUpdate) error {
 // serve starts the fake in memory and returns Options that reach it.
 func serve(t *testing.T, scripts ...script) Options {
 	t.Helper()
+	return serveFake(t, &fakeServer{scripts: scripts})
+}
+
+func serveFake(t *testing.T, f *fakeServer) Options {
+	t.Helper()
 	lis := bufconn.Listen(1 << 20)
 	srv := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{encoding.GetCodecV2("proto")}))
-	pb.RegisterGeyserServer(srv, &fakeServer{scripts: scripts})
+	pb.RegisterGeyserServer(srv, f)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -52,9 +52,9 @@ type plan struct {
 
 	mu         sync.Mutex
 	filter     Filter
-	owners     ownerSupport // of the server, where mode leaves it open
-	maxKeys    int          // in one filter, 0 unlimited
-	maxFilters int          // in one request, 0 unlimited
+	owners     bool // the server's filters know token owners, where mode leaves it open
+	maxKeys    int  // in one filter, 0 unlimited
+	maxFilters int  // in one request, 0 unlimited
 	refused    map[solana.PublicKey]struct{}
 	noWallets  time.Time // since when they are left out: the server refuses them, and does not say which
 	derived    map[solana.PublicKey][]solana.PublicKey
@@ -62,15 +62,6 @@ type plan struct {
 	dropped    int     // keys in no share
 	changed    chan struct{}
 }
-
-// ownerSupport is whether a server's filters know the owners of token accounts.
-type ownerSupport uint8
-
-const (
-	ownersUnknown ownerSupport = iota
-	ownersKnown
-	ownersNotKnown
-)
 
 func newPlan(o *Options) *plan {
 	p := &plan{
@@ -120,25 +111,25 @@ func (p *plan) selects() bool {
 
 // byOwner reports whether wallets are matched by the server. Needs mu.
 func (p *plan) byOwner() bool {
-	return p.mode == TokenAccountsOn || p.mode == TokenAccountsAuto && p.owners == ownersKnown
+	return p.mode == TokenAccountsOn || p.mode == TokenAccountsAuto && p.owners
 }
 
-// asksVersion reports whether the request depends on the server's version,
-// which is not known yet.
-func (p *plan) asksVersion() (unknown, matters bool) {
+// asksVersion reports whether the server should be asked for its version (one
+// that was too old may have been renewed), and whether the first request depends
+// on it.
+func (p *plan) asksVersion() (ask, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unknown = p.mode == TokenAccountsAuto && p.owners == ownersUnknown
-	return unknown, unknown && p.selects() && len(p.filter.Wallets) > 0
+	ask = p.mode == TokenAccountsAuto && !p.owners && !p.unfiltered
+	return ask, ask && p.selects() && len(p.filter.Wallets) > 0
 }
 
-// learnOwners notes whether the server's filters know token owners.
-func (p *plan) learnOwners(known bool) {
+// ownersKnown notes that the server's filters know token owners.
+func (p *plan) ownersKnown() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.owners = ownersNotKnown
-	if known {
-		p.owners = ownersKnown
+	if !p.owners {
+		p.owners = true
 		p.divide(true)
 	}
 }

@@ -21,7 +21,13 @@ type coverage struct {
 	ignored bool   // the replay that was asked for did not come
 	settled bool   // the promise stays
 	begun   map[uint64]struct{}
+	blind   int // slots that were moved behind before any beginning was heard of
 }
+
+// blindSlots is how many slots in a row may come without a beginning until the
+// server counts as one that tells of none, as before 2025. The promise is moved
+// up behind each of them; then it stays.
+const blindSlots = 4
 
 // settledAfter is how many slots after the promised one no fork of before it
 // can still be executed: far more than are ever open at once.
@@ -48,8 +54,15 @@ func (c *coverage) heard(h heard) bool {
 		c.settled, c.begun = true, nil
 		return false
 	}
-	if h.slot < c.from || len(c.begun) == 0 { // a server that tells of no beginnings
+	if h.slot < c.from {
 		return false
+	}
+	if len(c.begun) == 0 {
+		if c.blind == blindSlots {
+			c.settled = true
+			return false
+		}
+		c.blind++
 	}
 	if _, ok := c.begun[h.slot]; ok {
 		return false

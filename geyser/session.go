@@ -180,17 +180,16 @@ func (ss *session) learnVersion(client pb.GeyserClient) {
 	ctx, cancel := context.WithTimeout(ss.ctx, infoTimeout)
 	defer cancel()
 	v, err := client.GetVersion(ctx, &pb.GetVersionRequest{})
-	if status.Code(err) == codes.Unimplemented {
-		ss.plan.learnOwners(false)
-	}
-	if err != nil { // if it matters, the subscription will fail of it too
+	if err != nil { // unimplemented, or the subscription will fail of it too
 		return
 	}
 	known, err := knowsOwners(v.GetVersion())
 	if err != nil {
 		ss.log.Warn("the server's version cannot be read; token accounts are derived", "error", err)
 	}
-	ss.plan.learnOwners(known)
+	if known {
+		ss.plan.ownersKnown()
+	}
 }
 
 // updateStream is a subscription, both ways.

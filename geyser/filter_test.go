@@ -1,0 +1,423 @@
+package geyser
+
+import (
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gagliardetto/solana-go"
+	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"github.com/swapcast/swapcast"
+)
+
+// keys are n accounts that begin with the byte first.
+func keys(first byte, n int) (out []solana.PublicKey) {
+	for i := range n {
+		out = append(out, solana.PublicKey{first, byte(i >> 8), byte(i), 1})
+	}
+	return out
+}
+
+const (
+	plugin150 = `{"version":{"package":"yellowstone-grpc-geyser","version":"15.0.9","proto":"12.5.0"},"extra":{}}`
+	plugin151 = `{"version":{"package":"yellowstone-grpc-geyser","version":"15.1.2","proto":"12.6.0"},"extra":{}}`
+)
+
+func TestKnowsOwners(t *testing.T) {
+	for text, want := range map[string]bool{
+		plugin150: false,
+		plugin151: true,
+		`{"version":{"package":"yellowstone-grpc-geyser","version":"16.0.0-rc1+solana.4.3.0"}}`: true,
+		`{"version":{"package":"swapcast","version":"dev","proto":"12.6.0"}}`:                   true,
+		`{"version":{"package":"laserstream","version":"20.0.1"}}`:                              false,
+		`{"version":{"package":"yellowstone-grpc-geyser","version":"15"}}`:                      false,
+		`{}`: false,
+	} {
+		if got, err := knowsOwners(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	if _, err := knowsOwners("15.1.2"); err == nil {
+		t.Error("text that is no JSON is taken")
+	}
+}
+
+// TestMatchOwnersBytes pins the field that the stubs do not know: number 30,
+// varint, 1.
+func TestMatchOwnersBytes(t *testing.T) {
+	f := &pb.SubscribeRequestFilterTransactions{AccountInclude: []string{"x"}}
+	matchOwners(f)
+	b, err := proto.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(b); got != "1a0178"+"f00101" {
+		t.Errorf("bytes %s", got)
+	}
+}
+
+// TestTokenAccounts: the addresses are those that the chain uses. These two are
+// the token accounts of mainnet's Raydium authority.
+func TestTokenAccounts(t *testing.T) {
+	p := newPlan(&Options{})
+	owner := solana.MustPublicKeyFromBase58("5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1")
+	got := p.tokenAccounts(owner)
+	if len(got) != 6 {
+		t.Fatalf("%d accounts for 3 mints", len(got))
+	}
+	for i, mint := range []solana.PublicKey{solana.WrappedSol, swapcast.USDC(), swapcast.USDT()} {
+		want, _, err := solana.FindAssociatedTokenAddress(owner, mint)
+		if err != nil || got[2*i] != want || got[2*i+1] == want {
+			t.Errorf("mint %s: %s and %s", mint, got[2*i], got[2*i+1])
+		}
+	}
+}
+
+// TestRequests: the filters for each state of affairs.
+func TestRequests(t *testing.T) {
+	programs, wallets := keys(1, 3), keys(2, 2)
+	const no = "false"
+	type filter struct {
+		vote, failed string // "": whatever
+		keys         int
+		owners       bool
+	}
+	text := func(b *bool) string {
+		if b == nil {
+			return ""
+		}
+		return fmt.Sprint(*b)
+	}
+	for name, c := range map[string]struct {
+		o      Options
+		owners bool
+		want   map[string]filter
+	}{
+		"nothing":           {Options{}, false, map[string]filter{"swapcast": {no, no, 0, false}}},
+		"programs":          {Options{Programs: programs}, false, map[string]filter{"swapcast": {no, no, 3, false}}},
+		"unfiltered":        {Options{Programs: programs, Unfiltered: true}, false, map[string]filter{"swapcast": {}}},
+		"firehose":          {Options{Programs: programs, Wallets: wallets, Firehose: true}, false, map[string]filter{"swapcast": {no, "", 0, false}}},
+		"owners not known":  {Options{Programs: programs, Wallets: wallets}, false, map[string]filter{"swapcast": {no, no, 3, false}, "swapcast-wallets": {no, "", 14, false}}},
+		"owners known":      {Options{Programs: programs, Wallets: wallets}, true, map[string]filter{"swapcast": {no, no, 3, false}, "swapcast-wallets": {no, "", 2, true}}},
+		"on":                {Options{Wallets: wallets, TokenAccounts: TokenAccountsOn}, false, map[string]filter{"swapcast-wallets": {no, "", 2, true}}},
+		"off":               {Options{Wallets: wallets, TokenAccounts: TokenAccountsOff}, true, map[string]filter{"swapcast-wallets": {no, "", 14, false}}},
+		"one filter":        {Options{Programs: programs, Wallets: wallets, MaxFilters: 1}, true, map[string]filter{"swapcast": {no, no, 5, true}}},
+		"one, derived":      {Options{Programs: programs, Wallets: wallets, MaxFilters: 1}, false, map[string]filter{"swapcast": {no, no, 17, false}}},
+		"short lists":       {Options{Programs: programs, Wallets: wallets, MaxFilterKeys: 2}, true, map[string]filter{"swapcast": {no, no, 2, false}, "swapcast-2": {no, no, 1, false}, "swapcast-wallets": {no, "", 2, true}}},
+		"one wallets' only": {Options{Wallets: wallets, MaxFilters: 1}, true, map[string]filter{"swapcast-wallets": {no, "", 2, true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlan(&c.o)
+			if c.owners {
+				p.ownersKnown()
+			}
+			r := p.subscribeRequest(0)
+			if n := p.count(); n != 1 || p.uncovered() != 0 {
+				t.Errorf("%d streams, %d keys left out", n, p.uncovered())
+			}
+			got := map[string]filter{}
+			for name, f := range r.Transactions {
+				got[name] = filter{text(f.Vote), text(f.Failed), len(f.AccountInclude), len(f.ProtoReflect().GetUnknown()) > 0}
+			}
+			if !maps.Equal(got, c.want) {
+				t.Errorf("filters %v, want %v", got, c.want)
+			}
+			if len(r.Slots) != 1 || len(r.BlocksMeta) != 1 || r.GetCommitment() != pb.CommitmentLevel_PROCESSED {
+				t.Errorf("request %v", r)
+			}
+		})
+	}
+}
+
+// TestPlanHolds: whatever filters and refusals come in whatever order, every
+// key is asked for by exactly one stream or counted as left out, no stream asks
+// for more than the server allows, and a key stays with its stream as long as
+// the limits stay.
+func TestPlanHolds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := Options{TokenAccounts: TokenAccountsOn, MaxFilterKeys: rapid.IntRange(0, 6).Draw(t, "keys"), MaxFilters: rapid.IntRange(0, 3).Draw(t, "filters")}
+		p := newPlan(&o)
+		at := map[solana.PublicKey]int{}
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			kept := true
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0:
+				_, ok := p.learn("failed to create filter: Max amount of Pubkeys reached, only " + fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "limit")) + " allowed")
+				kept = !ok
+			case 1:
+				_, ok := p.learn("failed to create filter: Max amount of filters/data_slices reached, only " + fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "limit")) + " allowed")
+				kept = !ok
+			default:
+				f := Filter{Programs: pick16(t, 1), Wallets: pick16(t, 2)}
+				p.noWallets = time.Time{}
+				p.set(f)
+			}
+			now := map[solana.PublicKey]int{}
+			for i := range p.count() {
+				r := p.subscribeRequest(i)
+				if p.selects() && o.MaxFilters >= 0 && p.maxFilters > 0 && p.maxKeys > 0 && len(r.Transactions) > p.maxFilters {
+					t.Fatalf("%d filters, only %d allowed", len(r.Transactions), p.maxFilters)
+				}
+				if !p.selects() {
+					continue
+				}
+				for _, f := range r.Transactions {
+					if p.maxKeys > 0 && len(f.AccountInclude) > p.maxKeys || len(f.AccountInclude) == 0 {
+						t.Fatalf("%d keys, only %d allowed", len(f.AccountInclude), p.maxKeys)
+					}
+					for _, text := range f.AccountInclude {
+						k := solana.MustPublicKeyFromBase58(text)
+						if _, twice := now[k]; twice {
+							t.Fatalf("%s is asked for twice", k)
+						}
+						now[k] = i
+						if old, ok := at[k]; kept && ok && old != i {
+							t.Fatalf("%s went from stream %d to %d", k, old, i)
+						}
+					}
+				}
+			}
+			if p.selects() {
+				if want := len(p.filter.Programs) + len(p.filter.Wallets) - p.uncovered(); len(now) != want {
+					t.Fatalf("%d keys are asked for, want %d", len(now), want)
+				}
+			}
+			at = now
+		}
+	})
+}
+
+func pick16(t *rapid.T, first byte) []solana.PublicKey {
+	all := keys(first, 16)
+	return rapid.SliceOfN(rapid.SampledFrom(all), 0, 16).Draw(t, "chosen")
+}
+
+// TestPlanLimit: what fits into no stream is counted.
+func TestPlanLimit(t *testing.T) {
+	p := newPlan(&Options{Programs: keys(1, 100), MaxFilterKeys: 5, MaxFilters: 1})
+	if p.count() != maxParts || p.uncovered() != 100-5*maxParts {
+		t.Errorf("%d streams, %d keys left out", p.count(), p.uncovered())
+	}
+	p.set(Filter{Programs: keys(1, 5)})
+	if p.count() != 1 || p.uncovered() != 0 {
+		t.Errorf("%d streams, %d keys left out", p.count(), p.uncovered())
+	}
+}
+
+// TestPlanLearns: each refusal makes the next request another one, until there
+// is nothing left to change.
+func TestPlanLearns(t *testing.T) {
+	wallet := keys(2, 1)[0]
+	for text, c := range map[string]struct {
+		wallets bool
+		ok      bool
+		how     string
+	}{
+		"Max amount of filters/data_slices reached, only 1 allowed":                              {true, true, "filters in one request: 1"},
+		"Max amount of Pubkeys reached, only 2 allowed":                                          {false, true, "keys in one filter: 2"},
+		"Max amount of Pubkeys reached":                                                          {false, true, "keys in one filter: 2"},
+		"Max amount of Pubkeys reached, only 0 allowed":                                          {false, true, "keys in one filter: 2"},
+		"Pubkey " + wallet.String() + " in filters is not allowed":                               {true, true, "without " + wallet.String()},
+		"Pubkey " + keys(1, 1)[0].String() + " in filters is not allowed":                        {false, false, ""},
+		"Subscribe on full stream with `any` is not allowed, at least one filter required":       {false, false, ""},
+		"Subscribe on full stream with `any` is not allowed, at least one filter is required...": {true, true, "without any wallet"},
+	} {
+		o := Options{Programs: keys(1, 5), TokenAccounts: TokenAccountsOn}
+		if c.wallets {
+			o.Wallets = keys(2, 2)
+		}
+		p := newPlan(&o)
+		before := p.subscribeRequest(0)
+		how, ok := p.learn("rpc error: code = InvalidArgument desc = failed to create filter: " + text)
+		if ok != c.ok || ok && how != c.how {
+			t.Errorf("%s: %v %q", text, ok, how)
+		}
+		if ok == proto.Equal(before, p.subscribeRequest(0)) {
+			t.Errorf("%s: learned %v, and the request changed: %v", text, ok, !ok)
+		}
+		for n := 0; ok; n++ {
+			if _, ok = p.learn(text); n > 10 {
+				t.Fatalf("%s: there is no end of it", text)
+			}
+		}
+	}
+}
+
+// requests plays a stream whose client's requests go to a channel, pings aside.
+func requests(out chan<- *pb.SubscribeRequest, pings chan<- int32) script {
+	return func(req *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+		out <- req
+		if err := say(s, begun(1)); err != nil {
+			return err
+		}
+		for {
+			r, err := s.Recv()
+			if err != nil {
+				return err
+			}
+			if r.Ping != nil {
+				pings <- r.Ping.Id
+				continue
+			}
+			out <- r
+			if err := say(s, pingUpdate()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func receive[T any](t *testing.T, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing came")
+	}
+	return v
+}
+
+// TestSetFilter: filters change on the live stream; of many changes the last
+// state is sent, never an older one after it; pings are answered meanwhile.
+func TestSetFilter(t *testing.T) {
+	got, pings := make(chan *pb.SubscribeRequest, 100), make(chan int32, 100)
+	o := serve(t, requests(got, pings))
+	o.Programs, o.TokenAccounts = keys(1, 2), TokenAccountsOn
+	o.Resume = func() uint64 { return 100 }
+	r := start(t, o, 10)
+	if first := receive(t, got); first.GetFromSlot() != 93 || len(first.Transactions) != 1 {
+		t.Errorf("first request: %v", first)
+	}
+	r.next(t).Release()
+	for n := range 50 {
+		r.sub.SetFilter(Filter{Programs: keys(1, 2), Wallets: keys(2, n+1)})
+	}
+	sent, last := 0, 0
+	for last < 50 {
+		req := receive(t, got)
+		n := len(req.Transactions[walletsName].GetAccountInclude())
+		if n <= last || req.FromSlot != nil || req.Ping != nil || len(req.Transactions[filterName].GetAccountInclude()) != 2 || len(req.Slots) != 1 || len(req.BlocksMeta) != 1 {
+			t.Errorf("request with %d wallets after one with %d: %v", n, last, req)
+		}
+		sent, last = sent+1, n
+	}
+	if sent > 3 {
+		t.Errorf("%d requests for changes that came at once", sent)
+	}
+	receive(t, pings)
+	r.sub.SetFilter(Filter{Programs: keys(1, 2), Wallets: keys(2, 50)}) // the same
+	r.sub.SetFilter(Filter{Firehose: true})
+	if req := receive(t, got); len(req.Transactions) != 1 || len(req.Transactions[filterName].AccountInclude) != 0 || req.Transactions[filterName].Failed != nil {
+		t.Errorf("firehose: %v", req)
+	}
+	if st := r.sub.Status(); st.Reconnects != 0 || !st.Connected || st.Streams != 1 {
+		t.Errorf("status: %+v", st)
+	}
+}
+
+// TestWalletsByVersion: what is asked of a server depends on what it knows, and
+// with wallets that is known before the first request.
+func TestWalletsByVersion(t *testing.T) {
+	for version, keysSent := range map[string]int{plugin151: 1, plugin150: 7, "": 7, "garbage": 7} {
+		f := &fakeServer{version: version, scripts: []script{tell(begun(1))}}
+		o := serveFake(t, f)
+		o.Wallets = keys(2, 1)
+		r := start(t, o, 10)
+		r.next(t).Release()
+		f.mu.Lock()
+		got := f.requests[0].Transactions[walletsName]
+		f.mu.Unlock()
+		if len(got.GetAccountInclude()) != keysSent || (len(got.ProtoReflect().GetUnknown()) > 0) != (keysSent == 1) {
+			t.Errorf("version %q: %v", version, got)
+		}
+	}
+}
+
+// limited is a server that allows so many keys in one list and one filter, and
+// says so as the plugin does.
+func limited(most int, inner script) script {
+	return func(req *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+		if len(req.Transactions) > 1 {
+			return status.Error(codes.InvalidArgument, "failed to create filter: Max amount of filters/data_slices reached, only 1 allowed")
+		}
+		for _, f := range req.Transactions {
+			if len(f.AccountInclude) > most {
+				return status.Errorf(codes.InvalidArgument, "failed to create filter: Max amount of Pubkeys reached, only %d allowed", most)
+			}
+		}
+		return inner(req, s)
+	}
+}
+
+// TestSplit: a provider with small limits is asked in several streams, each
+// with a number and a promise of its own, and they follow the filter.
+func TestSplit(t *testing.T) {
+	f := &fakeServer{version: plugin151, scripts: []script{limited(10, tell(begun(7)))}}
+	o := serveFake(t, f)
+	o.Programs, o.Wallets = keys(1, 23), keys(2, 2)
+	r := start(t, o, 100)
+	parts := map[int]uint64{}
+	for len(parts) < 3 {
+		e := r.any(t)
+		if e.Kind == KindStreamStart {
+			if e.Parts != 3 || e.From != 7 {
+				t.Errorf("promise %+v", e)
+			}
+			parts[e.Part] = e.Stream
+		}
+	}
+	if parts[0] == parts[1] || parts[1] == parts[2] || parts[0] == 0 {
+		t.Errorf("streams %v", parts)
+	}
+	if st := r.sub.Status(); !st.Connected || st.Streams != 3 || st.Uncovered != 0 {
+		t.Errorf("status: %+v", st)
+	}
+	seen := map[string]bool{}
+	f.mu.Lock()
+	for _, req := range f.requests[len(f.requests)-3:] {
+		for _, tf := range req.Transactions {
+			for _, k := range tf.AccountInclude {
+				seen[k] = true
+			}
+		}
+	}
+	f.mu.Unlock()
+	if len(seen) != 25 {
+		t.Errorf("%d keys are asked for", len(seen))
+	}
+	// Fewer keys: the stream that has none left ends, and the others say that
+	// they are fewer, with the next update that they bring.
+	r.sub.SetFilter(Filter{Programs: keys(1, 11)})
+	for e := r.any(t); e.Kind != KindStreamEnd; e = r.any(t) {
+		e.Release()
+	}
+	if n := r.sub.plan.count(); n != 2 {
+		t.Errorf("%d parts", n)
+	}
+}
+
+// TestRefusedFilter: a wallet that the server does not allow costs itself only.
+func TestRefusedFilter(t *testing.T) {
+	bad := keys(2, 3)[1]
+	f := &fakeServer{version: plugin151, scripts: []script{func(req *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+		if slices.Contains(req.Transactions[walletsName].GetAccountInclude(), bad.String()) {
+			return status.Errorf(codes.InvalidArgument, "failed to create filter: Pubkey %s in filters is not allowed", bad)
+		}
+		return tell(begun(1))(req, s)
+	}}}
+	o := serveFake(t, f)
+	o.Programs, o.Wallets = keys(1, 2), keys(2, 3)
+	r := start(t, o, 10)
+	r.next(t).Release()
+	if st := r.sub.Status(); st.Uncovered != 1 || st.Reconnects != 1 {
+		t.Errorf("status: %+v", st)
+	}
+}
