@@ -4,8 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
+
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/sim"
 	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/parser"
 )
 
 // onCurve is a buy of mint(n) on a curve, at a slot, with what it shows.
@@ -140,5 +145,90 @@ func TestNewest(t *testing.T) {
 	}
 	if m.Newest(0) != nil {
 		t.Error("none asked for, some given")
+	}
+}
+
+// TestCurveRetracted: when the slots die that completed a curve and migrated it,
+// it is where it was.
+func TestCurveRetracted(t *testing.T) {
+	m := newMarket(market.Options{JournalSwaps: 10})
+	var dead []swapcast.TxRef
+	do := func(s *swapcast.Swap) {
+		s.Signature[0] = byte(len(dead) + 1)
+		dead = append(dead, swapcast.TxRef{Slot: s.Slot, Signature: s.Signature})
+		apply(t, m, s)
+	}
+	do(onCurve(1, 1, 1_000, "pumpfun", sold(0.25)))
+	do(onCurve(1, 1, 1_001, "pumpfun", sold(1)))
+	do(onCurve(1, 2, 1_002, "pumpswap", swapcast.Curve{}))
+	for _, want := range []swapcast.Curve{{Stage: swapcast.CurveMigrated, Progress: 1, Known: true}, sold(1), sold(0.25)} {
+		if got := m.Newest(1); len(got) != 1 || got[0].Curve != want || got[0].FirstSlot != 1_000 {
+			t.Fatalf("%+v, want %+v", got, want)
+		}
+		var r market.Retraction
+		m.Retract(dead[len(dead)-1:], &r)
+		if dead = dead[:len(dead)-1]; len(r.Unknown) > 0 {
+			t.Fatalf("unknown: %v", r.Unknown)
+		}
+	}
+	if got := m.Newest(1); len(got) != 0 {
+		t.Errorf("the launch was taken back: %+v", got)
+	}
+}
+
+// TestLaunchesOfTheBuiltInMarket follows every curve of a simulated minute to its
+// end, and holds what the market says against what the generator did: a curve is
+// migrated in the market only when all of it had been sold.
+func TestLaunchesOfTheBuiltInMarket(t *testing.T) {
+	t.Parallel()
+	const tps = 500
+	complete := map[solana.PublicKey]bool{}
+	source, err := sim.New(sim.Options{Seed: 1, TPS: tps, OnSwap: func(s *swapcast.Swap) {
+		if s.Curve.Stage == swapcast.CurveComplete {
+			complete[s.MintOut] = true
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, decoder, p := newMarket(market.Options{}), geyser.NewDecoder(), parser.New()
+	var (
+		tx       swapcast.Transaction
+		result   parser.Result
+		u        market.Update
+		migrated int
+		seen     = map[swapcast.CurveStage]bool{}
+	)
+	for n := range 60 * tps {
+		next, err := source.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.GetTransaction() == nil {
+			continue
+		}
+		if err := decoder.Transaction(next.GetTransaction(), &tx); err != nil {
+			t.Fatal(err)
+		}
+		p.Parse(&tx, &result)
+		for i := range result.Swaps {
+			m.Apply(&result.Swaps[i], &u)
+		}
+		if n%50 != 0 {
+			continue
+		}
+		migrated = 0
+		for _, l := range m.Newest(100) {
+			seen[l.Curve.Stage] = true
+			if l.Curve.Stage == swapcast.CurveMigrated {
+				migrated++
+			}
+			if done := l.Curve.Stage != swapcast.CurveTrading; done != complete[l.Price.Mint] || done != (l.Curve.Progress == 1) || !l.Curve.Known {
+				t.Fatalf("update %d: %+v, sold out %v", n, l, complete[l.Price.Mint])
+			}
+		}
+	}
+	if len(seen) != 3 || migrated == 0 {
+		t.Errorf("stages %v, %d migrated", seen, migrated)
 	}
 }
