@@ -112,7 +112,8 @@ func (l *Ledger) tellLate(e *entry, out *Effects) {
 		Kind: StepLate, Applied: e.counted, Slot: e.slot.slot, Tx: e.tx(),
 	})
 	e.counted, e.told = true, true
-	l.blameOmission(e)
+	l.findProvers(e.slot)
+	l.omitted(e, true)
 	l.idx.drop(e)
 }
 

@@ -79,6 +79,7 @@ func (l *Ledger) disputed(s *slotState, out *Effects) bool {
 		return s.wait.dispute != 0
 	}
 	s.fate.dirty = false
+	l.findProvers(s)
 	waits := false
 	for _, e := range s.entries {
 		if !l.suspect(e) {
@@ -109,7 +110,40 @@ func (l *Ledger) suspect(e *entry) bool {
 	if s.fate.filled || !e.alive() || e.seen&s.rpc != 0 {
 		return false
 	}
-	return e.contested() || e.seen&s.included() == 0
+	return e.contested() || e.seen&s.included() == 0 || l.opt.Fills && l.omitted(e, false)
+}
+
+// prover is an endpoint that brought all of a slot, and its versions of it.
+type prover struct {
+	endpoint *endpoint
+	versions uint64
+}
+
+// findProvers finds the endpoints that brought all of a slot.
+func (l *Ledger) findProvers(s *slotState) {
+	l.provers = l.provers[:0]
+	for _, st := range l.src.running {
+		if s.confBy&st.bit != 0 && st.proves(s.slot) {
+			versions, _ := s.of(st.endpoint)
+			l.provers = append(l.provers, prover{st.endpoint, versions & s.live})
+		}
+	}
+}
+
+// omitted reports whether an endpoint that brought all of the slot did not bring
+// the transaction. Called after findProvers.
+func (l *Ledger) omitted(e *entry, blame bool) bool {
+	any := false
+	for _, p := range l.provers {
+		if e.seen&p.versions != 0 {
+			continue
+		}
+		any = true
+		if blame {
+			l.disagreed(p.endpoint, disagreeOmitted)
+		}
+	}
+	return any
 }
 
 // awaited reports whether an endpoint has yet to say what decides about a
@@ -187,6 +221,7 @@ func (l *Ledger) take(e *entry, out *Effects) bool {
 
 // tell gives the step that confirms a slot with its transactions.
 func (l *Ledger) tell(s *slotState, batch []*entry, out *Effects) {
+	l.findProvers(s)
 	start := len(out.txs)
 	time := s.blockTime
 	for _, e := range batch {
@@ -203,7 +238,7 @@ func (l *Ledger) tell(s *slotState, batch []*entry, out *Effects) {
 				}
 			}
 		}
-		l.blameOmission(e)
+		l.omitted(e, true)
 	}
 	txs := out.txs[start:len(out.txs):len(out.txs)]
 	if !slices.IsSortedFunc(txs, byIndex) {
@@ -225,21 +260,6 @@ func (l *Ledger) blame(e *entry, versions uint64, reason disagreement) {
 		if ep := e.slot.vers[bits.TrailingZeros64(m)].endpoint; done&ep.bit() == 0 {
 			done |= ep.bit()
 			l.disagreed(ep, reason)
-		}
-	}
-}
-
-// blameOmission counts against the endpoints that confirmed the slot, were there
-// from its beginning, and did not bring the transaction.
-func (l *Ledger) blameOmission(e *entry) {
-	s := e.slot
-	if s.confirmed&^e.seen&s.live == 0 {
-		return
-	}
-	for _, st := range l.src.running {
-		if st.began && st.from <= s.slot && s.confBy&st.bit != 0 && st.maxTx >= s.slot &&
-			e.from&st.endpoint.bit() == 0 {
-			l.disagreed(st.endpoint, disagreeOmitted)
 		}
 	}
 }

@@ -8,7 +8,7 @@
 //
 // A transaction is named by signature and slot, whatever brought it: it counts
 // once. Bank ids are local to one endpoint, so a slot has a version for each
-// endpoint and bank (bank 0, unknown: one for each endpoint, and another one each
+// endpoint and bank (bank 0, unknown: one for each stream, and another one each
 // time that it died there). A transaction lives while one version lives that
 // has it. DEAD kills the version of the endpoint that says so; CONFIRMED of a
 // bank kills its siblings at that endpoint; a slot that the confirmed chain
@@ -43,8 +43,8 @@
 // endpoint brought which has not confirmed the slot, while another one proved
 // the slot complete without it, is held for the word of its endpoint, or RPC's,
 // for DisputeFor; without one it is retracted (it comes as Late if its endpoint
-// confirms it after all). One that its endpoint did confirm stands, unless RPC
-// says that it is not there.
+// confirms it after all). One that its endpoint did confirm stands, unless RPC,
+// which is asked about it too, says that it is not there.
 //
 // # What is missing
 //

@@ -24,6 +24,7 @@ type Ledger struct {
 	late    []swapcast.TxRef // asked about after their slot was confirmed
 	batch   []*entry         // scratch, as is the next
 	later   []swapcast.TxRef
+	provers []prover
 	stats   Stats
 	dropped refusals
 }

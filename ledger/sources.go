@@ -40,10 +40,13 @@ func (s *stream) proves(slot uint64) bool {
 	return s.began && s.from <= slot && s.maxTx >= slot
 }
 
+// disorder is by how many slots CONFIRMED may come out of order.
+const disorder = 8
+
 // behind reports whether the stream has all of the slot and has yet to confirm
 // it.
 func (s *stream) behind(slot, confBy uint64) bool {
-	return s.began && s.from <= slot && confBy&s.bit == 0 && s.maxConf <= slot
+	return s.began && s.from <= slot && confBy&s.bit == 0 && s.maxConf < slot+disorder
 }
 
 // sources are all that is heard.
