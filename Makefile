@@ -15,12 +15,13 @@ TOOLS    := .tools
 ARGS     ?=
 PKG      ?= ./...
 FUZZTIME ?= 20s
+FUZZ     ?=
 BENCH    ?= .
 COUNT    ?= 6
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start the server with the built-in market (ARGS="--source ..." for another)
@@ -62,13 +63,21 @@ agreement: test-deps ## Show what vaults, events, other projects and solana-dex-
 	@CI=true $(GO) test -count 1 -v -run 'TestCorpusAgreement|TestContractExchanges' ./parser
 	@CI=true $(GO) test -count 1 -v -run 'TestSecondOpinion' ./parser/secondopinion
 
+.PHONY: bench-parser
+bench-parser: test-deps ## Measure the parser beside solana-dex-parser and solana-go's decoder, in processor time
+	@CI=true $(GO) test -count 1 -v -run TestSpeed -timeout 30m ./parser/secondopinion -speed
+
 .PHONY: accuracy
 accuracy: ## Show how far prices are off the built-in market's true mids, with and without an attacker
 	@$(GO) test -count 1 -v -run 'TestAccuracy|TestAdversarial$$' ./market | grep -v '^    --- PASS\|^=== '
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME (20s) each
-	@scripts/fuzz.sh $(FUZZTIME)
+fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)
+	@scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
+
+.PHONY: fuzz-keep
+fuzz-keep: ## Take the inputs that fuzzing found useful into testdata/fuzz, to be committed (FUZZ as above)
+	@scripts/fuzz-keep.sh '$(FUZZ)'
 
 .PHONY: bench
 bench: ## Run the benchmarks COUNT (6) times into dist/bench.txt, ready for benchstat
