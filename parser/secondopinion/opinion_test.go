@@ -52,23 +52,31 @@ func (t *trade) String() string {
 	return fmt.Sprintf("%s %s -> %s %s at %s", t.In, short(t.InMint), t.Out, short(t.OutMint), t.Idx)
 }
 
-// theirs runs the library over the whole corpus.
-func theirs(t *testing.T) []reading {
+// nodeFor returns the program that runs the library. Looking at the files also
+// tells the test cache when they change.
+func nodeFor(t *testing.T, files ...string) string {
 	t.Helper()
-	dir := parsertest.CorpusDir(t)
 	node, err := exec.LookPath("node")
-	// Looking at both files also tells the test cache when they change.
-	for _, file := range []string{"trades.mjs", filepath.Join("node_modules", library, "package.json")} {
+	for _, file := range append(files, filepath.Join("node_modules", library, "package.json")) {
 		if err == nil {
 			_, err = os.Stat(file)
 		}
 	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing (make test-deps installs it): %v", library, err)
-		}
-		t.Skipf("no %s here (make test-deps installs it): %v", library, err)
+	if err == nil {
+		return node
 	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing (make test-deps installs it): %v", library, err)
+	}
+	t.Skipf("no %s here (make test-deps installs it): %v", library, err)
+	return ""
+}
+
+// theirs runs the library over the whole corpus.
+func theirs(t *testing.T) []reading {
+	t.Helper()
+	dir := parsertest.CorpusDir(t)
+	node := nodeFor(t, "trades.mjs", "response.mjs")
 	blocks, err := filepath.Glob(filepath.Join(dir, "blocks", "*.json"))
 	if err != nil {
 		t.Fatal(err)
