@@ -167,17 +167,48 @@
 // centre, its confidence and its bounds read one another's state at every swap,
 // and a seam between them would be wider than what it parts.
 //
-// # Concurrency, bounds, undo
+// # Retractions
 //
-// One goroutine calls Apply; any number may read. One RWMutex guards all state;
-// Apply holds it for about a microsecond, readers for as little. Pools, mints,
-// pools a mint, trades and candles are bounded by Options; the least recently
-// used goes first and is counted with its reason. Ages are counted in slots, so that a
-// replay gives the same prices at any speed. Everything a swap changes lies in
-// pool.state, mintState.state, the pending and open bars of its candles and the
-// tails of its rings, plain values each: a journal of those by slot is all that an exact undo
-// needs.
+// With Options.JournalSwaps the market keeps a journal: each swap, tick and token
+// list since the last Settle, itself and what it changed, as that was before.
+// Retract goes back to the first dead swap, entry by entry, and applies the living
+// ones again, each with its own time of receipt. The state afterwards is, to the
+// last bit and the last place in every list, that of a market that never saw the
+// dead: prices, depth, volumes, candles, trades, decimals that only they
+// showed, clocks and timelines that they set, what was forgotten because of them.
+// Metrics count what came and what was taken back; what is applied again counts
+// as that and as nothing else.
+//
+// Retraction tells what became another one: each price of a mint whose figure,
+// liquidity or cause differs from what Apply published last, each trade, each
+// candle. A mint that none of the undone swaps traded is not told, though readers
+// may see it move with SOL, as after any swap. A candle whose trades stand is not
+// told for being over again, or no longer, nor are flat candles, which clients
+// make themselves of the close before them. What was forgotten for a bound and
+// comes back, or the other way round, is told as it is now.
+//
+// Limits: JournalSwaps swaps, beyond which the oldest are final and counted; what
+// reaches beyond that, or beyond Settle, is in Retraction.Unknown. A transaction
+// of which only the first swaps are out of reach loses the others and is in
+// Unknown too. A transaction that was applied twice in the same slot is taken
+// back twice. A slot that comes late is not sorted in: it counts as now, and stays
+// there when others are taken back.
+//
+// # Concurrency and bounds
+//
+// One goroutine calls Apply, Retract and Settle; any number may call the rest. One RWMutex guards all state; Apply holds it for about a microsecond,
+// readers for as little, Retract for a few microseconds a swap that it undoes and
+// applies again: readers then wait some milliseconds for a slot, see the state
+// before or after it and nothing between. Pools, mints, pools a mint, trades and
+// candles are bounded by Options; the least recently used goes first and is
+// counted with its reason. Ages are counted in slots, so that a replay gives the
+// same prices at any speed.
+//
+// The journal takes about 2.2 kB a swap that is not settled (4 kB where each trade
+// begins new candles), 145 MB for DefaultJournalSwaps. It holds plain values and
+// grows by doubling up to what was needed once; the steady state allocates
+// nothing for it.
 //
 // The package is larger than the house's budget because candles share the lock,
-// the bounds and the time of the rest.
+// the bounds, the time and the journal of the rest.
 package market

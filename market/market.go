@@ -19,8 +19,8 @@ type Update struct {
 }
 
 // Market holds the state of all pools and mints. Make it with New. One
-// goroutine calls Apply and AddTokens; every other method may be called by any
-// number of goroutines meanwhile.
+// goroutine calls Apply, Retract and Settle; every other method may be called by
+// any number of goroutines meanwhile.
 type Market struct {
 	// Static after New.
 	opts            Options
@@ -38,11 +38,11 @@ type Market struct {
 	tradeUse  lru[mintState] // mints of which trades are kept
 	candleUse lru[mintState] // mints that have candles
 	tokens    map[solana.PublicKey]swapcast.Token
+	journal   *journal // nil: none is kept
 
 	// Used by the applying goroutine only.
 	scratch []candidate
 	metrics *Metrics // nil while swaps are applied again
-	journal *journal // nil: none is kept
 }
 
 // facts is what a swap changes in the market as a whole; a plain value, so that
@@ -89,7 +89,11 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 	out.Prices, out.Trades = out.Prices[:0], out.Trades[:0]
 	if why, bad := refused(s); bad {
 		m.metrics.ignore(why)
-		m.recordSwap(s, 0, entryRefused)
+		if m.journal != nil {
+			m.mu.Lock()
+			m.recordSwap(s, 0, entryRefused)
+			m.mu.Unlock()
+		}
 		return
 	}
 	if mt := m.metrics; mt != nil && mt.StagePrice != nil {

@@ -55,10 +55,10 @@ func (m *Market) Retract(dead []swapcast.TxRef, out *Retraction) bool {
 		m.metrics.unknown(len(dead))
 		return false
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	first, end := m.markDead(dead, out), m.journal.entries.to
 	if first < end {
-		m.mu.Lock()
-		defer m.mu.Unlock()
 		m.compare(first, end)
 		m.undoTo(first)
 		m.replay(first, end, out)
@@ -155,6 +155,8 @@ func (m *Market) Settle(slot uint64) {
 	if j == nil {
 		return
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for j.entries.from < j.entries.to {
 		// A slot beyond the present is of a timeline that has ended.
 		e := j.entries.at(j.entries.from)

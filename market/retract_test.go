@@ -256,7 +256,7 @@ func TestCommitment(t *testing.T) {
 func TestReadersMeanwhile(t *testing.T) {
 	t.Parallel()
 	o := smallBounds()
-	o.JournalSwaps = 500
+	o.JournalSwaps, o.Metrics = 500, market.NewMetrics(nil)
 	m := market.New(o)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -276,6 +276,10 @@ func TestReadersMeanwhile(t *testing.T) {
 				m.Pools(k)
 				m.Candles(k, swapcast.Interval1s, 10)
 				m.Day(k)
+				if i%50 == 0 {
+					m.AddTokens([]swapcast.Token{{Mint: k, Decimals: 6, Known: true}})
+					m.Tick(1_764_000_000 + int64(i))
+				}
 				m.Top(5)
 				if st := m.Stats(); st.Mints > o.MaxMints || st.Pools > o.MaxPools || st.Trades > o.MaxTrades {
 					t.Errorf("out of bounds: %+v", st)
