@@ -20,7 +20,18 @@ type Status struct {
 	State string `json:"state"` // healthy, stale or disconnected
 	// Message is one sentence for a person, "" where all is well.
 	Message string `json:"message"`
-	Slot    uint64 `json:"slot"` // newest seen, 0 none yet
+	// Degraded says that something is wrong which clients do not feel yet: one of
+	// several sources is away, or slots are being fetched from elsewhere.
+	Degraded bool   `json:"degraded"`
+	Slot     uint64 `json:"slot"` // newest seen, 0 none yet
+	// ConfirmedSlot is the newest that was told as confirmed, 0 none yet.
+	ConfirmedSlot uint64 `json:"confirmedSlot"`
+	// Checkpoint is the slot up to which everything was told or is in Gaps.
+	Checkpoint uint64 `json:"checkpoint"`
+	// SlotMS is the measured length of a slot, 0 unknown.
+	SlotMS float64 `json:"slotMs"`
+	// Gaps are the slots that were lost for good, oldest first, the newest 256.
+	Gaps []Gap `json:"gaps"`
 	// LagMS is how long ago the newest update came, nil before the first.
 	LagMS         *int64   `json:"lagMs"`
 	Sources       []Source `json:"sources"`
@@ -35,6 +46,14 @@ type Status struct {
 	TS int64 `json:"ts"`
 }
 
+// Gap is slots of which nothing is known.
+type Gap struct {
+	FromSlot uint64 `json:"fromSlot"`
+	ToSlot   uint64 `json:"toSlot"` // included
+	Reason   string `json:"reason"`
+	TS       int64  `json:"ts"` // when it was given up, milliseconds since 1970
+}
+
 // Source is one upstream that the server reads.
 type Source struct {
 	Endpoint   string `json:"endpoint"` // without its token
@@ -42,6 +61,13 @@ type Source struct {
 	Slot       uint64 `json:"slot"`
 	Reason     string `json:"reason"` // why it is not connected, "" where it is
 	Reconnects uint64 `json:"reconnects"`
+	// First counts the transactions that it brought before every other source,
+	// Behind those that it brought after another, and BehindMS by how much in the
+	// recent mean. Disagreements counts its copies that were not believed.
+	First         uint64  `json:"first"`
+	Behind        uint64  `json:"behind"`
+	BehindMS      float64 `json:"behindMs"`
+	Disagreements uint64  `json:"disagreements"`
 }
 
 // Limits are what a client may rely on and must keep to. Zero means none.
@@ -73,6 +99,9 @@ func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 	s.Limits.MaxTrades = MaxTrades
 	if s.Sources == nil {
 		s.Sources = []Source{}
+	}
+	if s.Gaps == nil {
+		s.Gaps = []Gap{}
 	}
 	writeJSON(w, http.StatusOK, "application/json", s)
 }

@@ -433,3 +433,19 @@ func (m *Market) Day(mint solana.PublicKey) (Day, bool) {
 	d.ChangePct = (ms.candles.newest(dayStep, 0).close/before - 1) * 100
 	return d, true
 }
+
+// CandleAt returns a mint's candle of an interval that begins at start, in Unix
+// seconds; false where it had no trade or is kept no more.
+func (m *Market) CandleAt(mint solana.PublicKey, interval swapcast.Interval, start int64) (swapcast.Candle, bool) {
+	if interval >= swapcast.Intervals || start <= 0 || start > math.MaxUint32 {
+		return swapcast.Candle{Mint: mint, Interval: interval}, false
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	ms := m.mints[mint]
+	if ms == nil {
+		return swapcast.Candle{Mint: mint, Interval: interval}, false
+	}
+	b, _ := ms.candles.find(interval, uint32(start))
+	return m.candleOf(mint, interval, &b), b.trades > 0
+}

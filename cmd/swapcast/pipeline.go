@@ -3,44 +3,69 @@ package main
 import (
 	"context"
 	"log/slog"
-	"slices"
+	"sync/atomic"
 	"time"
 
-	"github.com/gagliardetto/solana-go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser"
-	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/ledger"
 	"github.com/swapcast/swapcast/parser"
 	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/tokens"
 )
 
 // pipeline is the data path, one stage after the other:
 //
-//	geyser (its own goroutine) -> parser -> market -> stream
+//	geyser (a goroutine for each endpoint) -> parser -> ledger -> view (market, book) -> stream
+//	   ^ backfill (its own goroutine) <- ledger
 //
-// One goroutine runs it, so that the market sees swaps in the order in which
-// the chain made them. This file alone names every stage.
+// One goroutine runs it, so that the ledger hears everything in one order and
+// the markets see swaps in the order in which the ledger lets them count. This
+// file and steps.go alone name every stage.
 type pipeline struct {
 	// static after construction
-	events chan *geyser.Event // from the subscriber; full: the subscriber waits, and gRPC holds the server back
-	market *market.Market
-	stream *stream.Server
-	feed   *feedState
-	log    *slog.Logger
-	counts *parser.Metrics
-	price  prometheus.Observer // seconds to price and publish one transaction's swaps
+	events      chan *geyser.Event // from the subscribers and the filler; full: they wait, and gRPC holds the servers back
+	processed   *view
+	confirmed   *view
+	stream      *stream.Server
+	filler      filler         // nil: nobody fills
+	tokens      *tokens.Loader // nil: no facts over RPC
+	authorities map[string]uint8
+	feed        *feedState
+	log         *slog.Logger
+	counts      *parser.Metrics
+	price       prometheus.Observer // seconds to price and publish one transaction's swaps
+	lost        *geyser.Metrics     // counts slots that are lost for good
+	watch       *watchList
 
 	// owned by run
-	parser *parser.Parser
-	parsed parser.Result
-	update market.Update
-	moved  []solana.PublicKey // mints that the transaction traded
-	clock  int64              // the market's time that the stream was told, Unix seconds
+	ledger   *ledger.Ledger
+	effects  ledger.Effects
+	parser   *parser.Parser
+	parsed   parser.Result
+	changes  []swapcast.BalanceChange
+	tx       ledger.Tx
+	corrects reconciler
+	tickedAt int64
+
+	// written by run, read by status pages and subscribers
+	checkpoint atomic.Uint64
+	stats      atomic.Pointer[ledger.Stats]
+	gaps       atomic.Pointer[[]ledger.GapRange]
 }
 
-// newPipeline makes the pipeline of a server whose market and stream stand.
+// filler gets from RPC what no stream brought. Its answers come as events.
+type filler interface {
+	Missing(from, to uint64)
+	Disputed(ref swapcast.TxRef)
+}
+
+// ledgerTick is how often the ledger is told that time passes.
+const ledgerTick = 100 * time.Millisecond
+
+// newPipeline makes the pipeline of a server whose views and stream stand.
 func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 	events := make(chan *geyser.Event, s.config.PipelineQueue)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -50,19 +75,36 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 	counts := parser.NewMetrics(s.registry)
 	counts.Stage = stages.WithLabelValues("parse")
 	return &pipeline{
-		events: events,
-		market: s.market,
-		stream: s.stream,
-		feed:   s.feed,
-		log:    s.log.With("component", "pipeline"),
-		counts: counts,
-		price:  stages.WithLabelValues("price"),
-		parser: parser.New(),
+		events:      events,
+		processed:   s.processed,
+		confirmed:   s.confirmed,
+		stream:      s.stream,
+		authorities: s.upstream.authorities(),
+		feed:        s.feed,
+		log:         s.log.With("component", "pipeline"),
+		counts:      counts,
+		price:       stages.WithLabelValues("price"),
+		lost:        s.upstream.metrics,
+		watch:       s.watch,
+		parser:      parser.New(),
+		ledger: ledger.New(ledger.Options{
+			HoldFor: s.config.HoldFor,
+			Metrics: ledger.NewMetrics(s.registry),
+		}),
+		corrects: reconciler{open: make(map[candleKey]struct{})},
 	}
+}
+
+// start goes on where an earlier run ended. Called before run.
+func (p *pipeline) start(checkpoint uint64) {
+	p.ledger.Start(checkpoint)
+	p.checkpoint.Store(checkpoint)
 }
 
 // run handles events until ctx ends.
 func (p *pipeline) run(ctx context.Context) error {
+	ticker := time.NewTicker(ledgerTick)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,8 +112,37 @@ func (p *pipeline) run(ctx context.Context) error {
 		case event := <-p.events:
 			p.handle(event)
 			event.Release()
+		case now := <-ticker.C:
+			p.tick(now.UnixNano())
+		case found := <-p.facts():
+			p.processed.market.AddTokens([]swapcast.Token{found})
+			p.confirmed.market.AddTokens([]swapcast.Token{found})
+		}
+		// Under load the ticker's turn may come late.
+		if now := time.Now().UnixNano(); now-p.tickedAt > 2*int64(ledgerTick) {
+			p.tick(now)
 		}
 	}
+}
+
+// facts yields what is found of tokens; nothing ever where nobody looks.
+func (p *pipeline) facts() <-chan swapcast.Token {
+	if p.tokens == nil {
+		return nil
+	}
+	return p.tokens.Found()
+}
+
+// tick lets time pass.
+func (p *pipeline) tick(now int64) {
+	p.tickedAt = now
+	p.ledger.Tick(now, &p.effects)
+	p.carryOut()
+	p.checkpoint.Store(p.ledger.Checkpoint())
+	stats, gaps := p.ledger.Stats(), p.ledger.Gaps()
+	p.stats.Store(&stats)
+	p.gaps.Store(&gaps)
+	p.watch.update(p.feed.tipSlot.Load())
 }
 
 // handle takes one event through every stage.
@@ -82,16 +153,32 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.log.Warn("the source says that it is no live chain", "endpoint", event.Endpoint, "feed", string(event.Feed))
 		p.stream.SetFeed(event.Feed)
 	}
+	src := ledger.Source{Endpoint: event.Endpoint, Stream: event.Stream, Authority: p.authorities[event.Endpoint]}
+	now := event.ReceivedAt
 	switch event.Kind {
 	case geyser.KindTx:
-		p.transaction(event)
+		p.transaction(src, event)
 	case geyser.KindSlot:
-		p.feed.slot(event.Slot, event.ReceivedAt)
+		p.feed.slot(event.Slot, now)
+		p.ledger.Slot(src, &event.Slot, now, &p.effects)
 	case geyser.KindBlock:
-		p.feed.block(event.Block, event.ReceivedAt)
-		p.market.Tick(p.blockTime(event))
-		p.tick()
+		p.feed.block(event.Block, now)
+		p.processed.advance(p.blockTime(event))
+		p.ledger.Block(src, &event.Block, now, &p.effects)
+	case geyser.KindStreamStart:
+		p.ledger.Began(src, event.From, now)
+	case geyser.KindStreamEnd:
+		p.ledger.Ended(src, now)
+	case geyser.KindFilled:
+		p.ledger.Filled(event.Slot.Slot, &p.effects)
+	case geyser.KindSkipped:
+		p.ledger.Skipped(event.Slot.Slot, &p.effects)
+	case geyser.KindLost:
+		p.ledger.Lost(event.From, event.To, event.Reason, &p.effects)
+	case geyser.KindAbsent:
+		p.ledger.Absent(event.Ref, &p.effects)
 	}
+	p.carryOut()
 }
 
 // blockTime is a transaction's time in Unix seconds, 0 unknown. A Geyser
@@ -105,57 +192,28 @@ func (p *pipeline) blockTime(event *geyser.Event) int64 {
 	return p.feed.blockTime()
 }
 
-// transaction parses, prices and publishes. The clock is read once a stage and
-// once a transaction, never once a swap.
-func (p *pipeline) transaction(event *geyser.Event) {
+// transaction parses, and tells the ledger what there is. Copies from other
+// endpoints are parsed as well: that they say the same is what makes a lie
+// visible. The clock is read once a stage and once a transaction, never once a
+// swap.
+func (p *pipeline) transaction(src ledger.Source, event *geyser.Event) {
 	tx := event.Tx
+	ref := swapcast.TxRef{Slot: tx.Slot, Signature: tx.Signature}
+	p.feed.transaction(tx.Slot, event.ReceivedAt)
+	if p.ledger.Known(src, ref, tx.Bank) {
+		return
+	}
+	exact := tx.BlockTime
 	if tx.BlockTime == 0 {
 		tx.BlockTime = p.blockTime(event)
 	}
-	p.feed.transaction(tx.Slot, event.ReceivedAt)
-
 	started := time.Now()
 	p.parser.Parse(tx, &p.parsed)
-	parsed := time.Now()
-	p.counts.Count(&p.parsed, parsed.Sub(started))
-	for i := range p.parsed.Swaps {
-		swap := &p.parsed.Swaps[i]
-		p.market.Apply(swap, &p.update)
-		for j := range p.update.Trades {
-			p.stream.PublishTrade(&p.update.Trades[j])
-			if mint := p.update.Trades[j].Mint; !slices.Contains(p.moved, mint) {
-				p.moved = append(p.moved, mint)
-			}
-		}
-		for j := range p.update.Prices {
-			p.stream.PublishPrice(&p.update.Prices[j])
-		}
+	p.counts.Count(&p.parsed, time.Since(started))
+	p.changes = p.watch.changes(tx, p.changes[:0])
+	p.tx = ledger.Tx{
+		TxRef: ref, Bank: tx.Bank, Index: tx.Index, BlockTime: exact,
+		Swaps: p.parsed.Swaps, Changes: p.changes, ReceivedAt: event.ReceivedAt,
 	}
-	if len(p.parsed.Swaps) > 0 {
-		p.candles()
-		p.price.Observe(time.Since(parsed).Seconds())
-	}
-}
-
-// tick tells the stream of the market's time where that has advanced, so that
-// the candles that have ended with it are told to be final.
-func (p *pipeline) tick() {
-	if now := p.market.Time(); now != p.clock {
-		p.clock = now
-		p.stream.CloseCandles(now)
-	}
-}
-
-// candles publishes what the transaction did to the candles that somebody
-// listens to, once for all its swaps.
-func (p *pipeline) candles() {
-	p.tick()
-	for _, mint := range p.moved {
-		for interval := range p.stream.CandlesWanted(mint).All() {
-			if candle, ok := p.market.Candle(mint, interval); ok {
-				p.stream.PublishCandle(&candle)
-			}
-		}
-	}
-	p.moved = p.moved[:0]
+	p.ledger.Tx(src, &p.tx, &p.effects)
 }

@@ -1,20 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gagliardetto/solana-go"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/api"
+	"github.com/swapcast/swapcast/market"
 	"github.com/swapcast/swapcast/stream/web"
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // publicHandler joins the WebSocket, the HTTP API and the page.
 func (s *server) publicHandler() http.Handler {
 	rest := api.New(api.Options{
-		Market:         s.market,
+		Market:         settledMarket{s.processed.market, s.confirmed.market},
 		Pools:          s.pools,
 		Reasons:        s.reasons,
 		Day:            s.day,
@@ -35,13 +40,13 @@ func (s *server) publicHandler() http.Handler {
 
 // reasons are the codes behind the confidence in a token's price.
 func (s *server) reasons(mint solana.PublicKey) []string {
-	_, why, _ := s.market.Assess(mint)
+	_, why, _ := s.processed.market.Assess(mint)
 	return why.Codes()
 }
 
 // pools turns the market's view of a token's pools into the API's.
 func (s *server) pools(mint solana.PublicKey) []api.Pool {
-	infos := s.market.Pools(mint)
+	infos := s.processed.market.Pools(mint)
 	pools := make([]api.Pool, 0, len(infos))
 	for i := range infos {
 		p := &infos[i]
@@ -68,7 +73,7 @@ func (s *server) pools(mint solana.PublicKey) []api.Pool {
 
 // newTokens turns the market's view of launched tokens into the API's.
 func (s *server) newTokens(limit int) []api.NewToken {
-	launches := s.market.Newest(limit)
+	launches := s.processed.market.Newest(limit)
 	tokens := make([]api.NewToken, 0, len(launches))
 	for i := range launches {
 		tokens = append(tokens, api.NewToken(launches[i]))
@@ -78,7 +83,7 @@ func (s *server) newTokens(limit int) []api.NewToken {
 
 // day turns the market's view of a token's last 24 hours into the API's.
 func (s *server) day(mint solana.PublicKey) (api.Day, bool) {
-	d, ok := s.market.Day(mint)
+	d, ok := s.processed.market.Day(mint)
 	return api.Day{VolumeUSD: d.VolumeUSD, ChangePct: d.ChangePct, Since: d.Since}, ok
 }
 
@@ -87,7 +92,7 @@ func (s *server) ready() error {
 	if s.draining.Load() {
 		return fmt.Errorf("the server is draining")
 	}
-	state, message := s.feedHealth(time.Now())
+	state, message, _ := s.feedHealth(time.Now())
 	if state != api.StateHealthy {
 		return fmt.Errorf("%s", message)
 	}
@@ -95,30 +100,75 @@ func (s *server) ready() error {
 }
 
 // feedHealth is the feed's state and the sentence that explains it.
-func (s *server) feedHealth(now time.Time) (state, message string) {
-	source := s.subscriberStatus()
+func (s *server) feedHealth(now time.Time) (state, message string, degraded bool) {
+	sources := s.upstream.statuses()
+	var away []string
+	for _, source := range sources {
+		switch {
+		case !source.Connected && source.Reason != "":
+			away = append(away, fmt.Sprintf("source %s is not connected: %s", source.Endpoint, source.Reason))
+		case !source.Connected:
+			away = append(away, fmt.Sprintf("source %s is not connected yet", source.Endpoint))
+		}
+	}
+	why := strings.Join(away, "; ")
+	names := make([]string, 0, len(sources))
+	for _, source := range sources {
+		names = append(names, source.Endpoint)
+	}
+	subject, has, is := "source "+names[0], "has", "is"
+	if len(names) > 1 {
+		subject, has, is = "sources "+strings.Join(names, ", "), "have", "are"
+	}
 	age, any := s.feed.age(now)
 	switch {
 	case s.upstream.ended():
-		return api.StateStale, "the recording has ended: prices stay as they were at its end"
-	case !source.Connected && source.Reason != "":
-		return api.StateDisconnected, fmt.Sprintf("source %s is not connected: %s", source.Endpoint, source.Reason)
-	case !source.Connected:
-		return api.StateDisconnected, fmt.Sprintf("source %s is not connected yet", source.Endpoint)
+		return api.StateStale, "the recording has ended: prices stay as they were at its end", false
+	case len(away) == len(sources):
+		return api.StateDisconnected, why, true
 	case !any:
-		return api.StateStale, fmt.Sprintf("source %s is connected and has sent nothing yet", source.Endpoint)
+		return api.StateStale, fmt.Sprintf("%s %s connected and %s sent nothing yet", subject, is, has), true
 	case age > s.config.StaleAfter:
-		return api.StateStale, fmt.Sprintf("source %s has been silent for %s", source.Endpoint, age.Round(time.Second))
+		return api.StateStale, fmt.Sprintf("%s %s been silent for %s", subject, has, age.Round(time.Second)), true
+	case len(away) > 0:
+		return api.StateHealthy, why, true
 	}
-	return api.StateHealthy, ""
+	if stats := s.pipeline.stats.Load(); stats != nil && stats.MissingSlots > 0 {
+		return api.StateHealthy, fmt.Sprintf("%d missed slots are being fetched", stats.MissingSlots), true
+	}
+	return api.StateHealthy, "", false
 }
+
+// tellStatus keeps the subscribers of the status channel informed.
+func (s *server) tellStatus(ctx context.Context) error {
+	ticker := time.NewTicker(statusEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			state, message, degraded := s.feedHealth(now)
+			if message == "" {
+				message = feedNote(s.stream.Feed())
+			}
+			status := wire.Status{Feed: state, Slot: s.feed.tipSlot.Load(), Degraded: degraded, Message: message}
+			if age, ok := s.feed.age(now); ok {
+				status.LagMS, status.LagKnown = age.Milliseconds(), true
+			}
+			s.stream.PublishStatus(&status)
+		}
+	}
+}
+
+// statusEvery is how soon a change of the feed's health is told.
+const statusEvery = 250 * time.Millisecond
 
 // status answers /v1/status.
 func (s *server) status() api.Status {
 	now := time.Now()
 	v, c := buildInfo()
-	source := s.subscriberStatus()
-	state, message := s.feedHealth(now)
+	state, message, degraded := s.feedHealth(now)
 	if message == "" {
 		message = feedNote(s.stream.Feed())
 	}
@@ -128,16 +178,11 @@ func (s *server) status() api.Status {
 		subscriptions += n
 	}
 	status := api.Status{
-		State:   state,
-		Message: message,
-		Slot:    s.feed.tipSlot.Load(),
-		Sources: []api.Source{{
-			Endpoint:   source.Endpoint,
-			Connected:  source.Connected,
-			Slot:       source.Slot,
-			Reason:     source.Reason,
-			Reconnects: source.Reconnects,
-		}},
+		State:         state,
+		Message:       message,
+		Degraded:      degraded,
+		Slot:          s.feed.tipSlot.Load(),
+		Checkpoint:    s.pipeline.checkpoint.Load(),
 		Epoch:         stats.Epoch,
 		Version:       v,
 		Commit:        c,
@@ -157,7 +202,73 @@ func (s *server) status() api.Status {
 		lag := age.Milliseconds()
 		status.LagMS = &lag
 	}
+	s.chainStatus(&status)
 	return status
+}
+
+// chainStatus adds what the ledger knows.
+func (s *server) chainStatus(status *api.Status) {
+	stats := s.pipeline.stats.Load()
+	for _, source := range s.upstream.statuses() {
+		one := api.Source{
+			Endpoint:   source.Endpoint,
+			Connected:  source.Connected,
+			Slot:       source.Slot,
+			Reason:     source.Reason,
+			Reconnects: source.Reconnects,
+		}
+		if stats != nil {
+			for _, e := range stats.Endpoints {
+				if e.Endpoint == source.Endpoint {
+					one.First, one.Behind, one.Disagreements = e.First, e.Behind, e.Disagreements
+					one.BehindMS = float64(e.BehindMean.Microseconds()) / 1000
+				}
+			}
+		}
+		status.Sources = append(status.Sources, one)
+	}
+	if stats == nil {
+		return
+	}
+	status.ConfirmedSlot = stats.Confirmed
+	status.SlotMS = float64(stats.SlotLength.Microseconds()) / 1000
+	if gaps := s.pipeline.gaps.Load(); gaps != nil {
+		for _, g := range *gaps {
+			status.Gaps = append(status.Gaps, api.Gap{FromSlot: g.From, ToSlot: g.To, Reason: g.Reason, TS: g.At / 1e6})
+		}
+	}
+}
+
+// settledMarket is the processed market but for candles whose interval the
+// confirmed market has closed: those are the ones that stand.
+type settledMarket struct {
+	*market.Market
+	confirmed *market.Market
+}
+
+// Candles are those of the confirmed market where it has closed them, and of the
+// processed one since.
+func (m settledMarket) Candles(mint solana.PublicKey, interval swapcast.Interval, limit int) []swapcast.Candle {
+	candles := m.Market.Candles(mint, interval, limit)
+	if len(candles) == 0 {
+		return candles
+	}
+	settled := m.confirmed.Candles(mint, interval, limit)
+	for i, j := 0, 0; i < len(candles) && j < len(settled); {
+		switch {
+		case settled[j].Start < candles[i].Start:
+			j++
+		case settled[j].Start > candles[i].Start:
+			i++
+		default:
+			if settled[j].Final {
+				candles[i] = settled[j]
+				candles[i].Commitment = swapcast.Processed
+			}
+			i, j = i+1, j+1
+		}
+	}
+	return candles
 }
 
 // maxWindowMS is the largest window_ms that the WebSocket takes.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
@@ -14,12 +15,17 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/rpcpool"
 	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/tokens"
+	"github.com/swapcast/swapcast/wallet"
 )
 
 // server is `swapcast serve`: every part, wired, and the order in which they
@@ -30,8 +36,12 @@ type server struct {
 	log       *slog.Logger
 	upstream  *upstream
 	feed      *feedState
-	market    *market.Market
+	processed *view
+	confirmed *view
 	stream    *stream.Server
+	watch     *watchList
+	tokens    *tokens.Loader  // nil without --rpc-url
+	state     *checkpointFile // nil without --state-dir
 	pipeline  *pipeline
 	registry  *prometheus.Registry
 	public    net.Listener
@@ -50,38 +60,48 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	if err != nil {
 		return nil, err
 	}
-	registry := newRegistry()
-	stages := newStages(registry)
-	up, err := openUpstream(c, env.Log, registry, stages)
-	if err != nil {
-		return nil, err
-	}
 	s := &server{
 		config:    c,
 		log:       env.Log,
-		upstream:  up,
 		feed:      &feedState{},
-		registry:  registry,
+		watch:     newWatchList(),
+		registry:  newRegistry(),
 		startedAt: time.Now(),
 		asked:     make(chan struct{}),
 	}
 	s.drain = sync.OnceFunc(func() { close(s.asked) })
+	stages := newStages(s.registry)
+	s.upstream, err = openUpstream(c, env.Log, s.registry, stages, func() uint64 { return s.pipeline.checkpoint.Load() })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openStream(proxies, stages); err != nil {
+		return nil, err
+	}
+	s.openViews()
+	s.pipeline = newPipeline(s, stages)
+	if err := s.openRPC(); err != nil {
+		return nil, err
+	}
+	if err := s.openState(); err != nil {
+		return nil, err
+	}
+	if err := s.listen(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
-	s.market = market.New(market.Options{
-		MaxMints:           c.MaxMints,
-		MaxPools:           c.MaxPools,
-		TradesPerMint:      c.TradesPerMint,
-		CandlesPerInterval: c.CandlesPerInterval,
-		MaxCandles:         c.MaxCandles,
-		Metrics:            market.NewMetrics(registry),
-	})
-	s.market.AddTokens(up.tokens)
-	streamMetrics := stream.NewMetrics(registry)
-	streamMetrics.StageHub = stages.WithLabelValues("hub")
-	streamMetrics.StageWrite = stages.WithLabelValues("write")
-	streamMetrics.StageTotal = stages.WithLabelValues("total")
+// openStream makes the WebSocket server.
+func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.HistogramVec) error {
+	c := s.config
+	metrics := stream.NewMetrics(s.registry)
+	metrics.StageHub = stages.WithLabelValues("hub")
+	metrics.StageWrite = stages.WithLabelValues("write")
+	metrics.StageTotal = stages.WithLabelValues("total")
+	var err error
 	s.stream, err = stream.New(stream.Options{
-		Feed:           up.feed,
+		Feed:           s.upstream.feed,
 		AllowedOrigins: c.AllowedOrigins,
 		TrustedProxies: proxies,
 		KeysFile:       c.APIKeysFile,
@@ -93,18 +113,123 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 			Connections:           c.MaxConnections,
 			ConnectionsPerAddress: c.MaxConnectionsPerAddress,
 		},
-		Candle:  s.market.Candle,
-		Logger:  env.Log.With("component", "stream"),
-		Metrics: streamMetrics,
+		// The views come after the server that they publish to.
+		Candle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
+			return s.processed.market.Candle(mint, i)
+		},
+		ConfirmedCandle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
+			return s.confirmed.market.Candle(mint, i)
+		},
+		Balances: s.balances,
+		OnWallet: s.onWallet,
+		Logger:   s.log.With("component", "stream"),
+		Metrics:  metrics,
 	})
 	if err != nil {
-		return nil, usagef("%v", err)
+		return usagef("%v", err)
 	}
-	s.pipeline = newPipeline(s, stages)
-	if err := s.listen(ctx); err != nil {
-		return nil, err
+	return nil
+}
+
+// openViews makes the two markets and books. Metrics are of the processed ones:
+// the confirmed ones are fed with the same, later.
+func (s *server) openViews() {
+	c := s.config
+	open := func(commitment swapcast.Commitment, journal int, m *market.Metrics, w *wallet.Metrics) *view {
+		v := &view{
+			commitment: commitment,
+			stream:     s.stream,
+			market: market.New(market.Options{
+				Commitment:         commitment,
+				JournalSwaps:       journal,
+				MaxMints:           c.MaxMints,
+				MaxPools:           c.MaxPools,
+				TradesPerMint:      c.TradesPerMint,
+				CandlesPerInterval: c.CandlesPerInterval,
+				MaxCandles:         c.MaxCandles,
+				Metrics:            m,
+			}),
+			book: wallet.NewBook(wallet.Options{Commitment: commitment, Metrics: w}),
+		}
+		v.market.AddTokens(s.upstream.tokens)
+		return v
 	}
-	return s, nil
+	s.processed = open(swapcast.Processed, journalSwaps, market.NewMetrics(s.registry), wallet.NewMetrics(s.registry))
+	s.confirmed = open(swapcast.Confirmed, 0, nil, nil)
+	for _, owner := range c.wallets {
+		s.onWallet(owner, true)
+	}
+}
+
+// journalSwaps is how many swaps the processed market can take back: half a
+// minute of mainnet at its busiest.
+const journalSwaps = 65_536
+
+// openRPC makes what asks the JSON-RPC endpoints, if there are any.
+func (s *server) openRPC() error {
+	c := s.config
+	if len(c.RPCURL) == 0 {
+		return nil
+	}
+	pool, err := rpcpool.New(rpcpool.Options{
+		URLs:      c.RPCURL,
+		PerSecond: c.RPCRate,
+		Logger:    s.log.With("component", "rpc"),
+		Metrics:   rpcpool.NewMetrics(s.registry),
+	})
+	if err != nil {
+		return usagef("--rpc-url: %v", err)
+	}
+	s.tokens, err = tokens.New(tokens.Options{RPC: pool, Logger: s.log.With("component", "tokens"), Metrics: tokens.NewMetrics(s.registry)})
+	if err != nil {
+		return fmt.Errorf("token facts: %w", err)
+	}
+	s.pipeline.tokens = s.tokens
+	return nil
+}
+
+// openState goes on from where an earlier run ended.
+func (s *server) openState() error {
+	if s.config.StateDir == "" || s.upstream.player != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range s.upstream.endpoints {
+		names = append(names, e.name)
+	}
+	file, slot, err := openCheckpoint(s.config.StateDir, names, s.log.With("component", "checkpoint"))
+	if err != nil {
+		return err
+	}
+	s.state = file
+	if slot > 0 {
+		s.pipeline.start(slot)
+	}
+	return nil
+}
+
+// balances are what is known of a wallet, with which a subscription begins.
+func (s *server) balances(owner solana.PublicKey, c swapcast.Commitment) []swapcast.Balance {
+	v := s.processed
+	if c == swapcast.Confirmed {
+		v = s.confirmed
+	}
+	list, _ := v.book.Balances(owner)
+	return list
+}
+
+// onWallet begins or ends to follow a wallet.
+func (s *server) onWallet(owner solana.PublicKey, watched bool) {
+	if watched {
+		if s.processed.book.Watch(owner) && s.confirmed.book.Watch(owner) {
+			s.watch.set(owner, true)
+		}
+	} else {
+		s.processed.book.Unwatch(owner)
+		s.confirmed.book.Unwatch(owner)
+		s.watch.set(owner, s.processed.book.Watched(owner))
+	}
+	s.upstream.follow(geyser.Filter{Programs: dexPrograms(), Wallets: s.watch.list(), Firehose: s.config.Firehose})
 }
 
 // listen takes both ports.
@@ -140,9 +265,18 @@ func (s *server) run(ctx context.Context) error {
 	limitHTTP(admin, 5*time.Minute) // profiles take as long as they are asked for
 
 	s.start(group, upstream, "source", s.upstream.serve)
-	s.start(group, upstream, "subscriber", func(ctx context.Context) error { return s.upstream.subscriber.Run(ctx, s.pipeline.events) })
+	for _, e := range s.upstream.endpoints {
+		s.start(group, upstream, "subscriber of "+e.name, func(ctx context.Context) error { return e.subscriber.Run(ctx, s.pipeline.events) })
+	}
+	if s.tokens != nil {
+		s.start(group, upstream, "token facts", s.tokens.Run)
+	}
+	if s.state != nil {
+		s.start(group, upstream, "checkpoint", func(ctx context.Context) error { return s.state.keep(ctx, s.pipeline.checkpoint.Load) })
+	}
 	s.start(group, upstream, "pipeline", s.pipeline.run)
 	s.start(group, downstream, "stream", s.stream.Run)
+	s.start(group, downstream, "status", s.tellStatus)
 	s.start(group, downstream, "http", func(context.Context) error { return closed(public.Serve(s.public)) })
 	if s.admin != nil {
 		s.start(group, downstream, "admin", func(context.Context) error { return closed(admin.Serve(s.admin)) })
@@ -251,12 +385,9 @@ func (s *server) announce() {
 
 // adminHandler is the admin listener's.
 func (s *server) adminHandler() http.Handler {
-	handler := adminHandler(s.registry, s.config.AdminToken, s.drain)
+	handler := adminHandler(s.registry, s.config.AdminToken, s.drain, s.upstream.reconnect)
 	if s.admin != nil && listensOnLoopback(s.admin) {
 		return onlyLoopbackHosts(handler)
 	}
 	return handler
 }
-
-// subscriberStatus is the upstream's state for status pages.
-func (s *server) subscriberStatus() geyser.Status { return s.upstream.subscriber.Status() }

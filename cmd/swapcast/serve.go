@@ -7,15 +7,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/stream"
 )
 
 // serveCmd is `swapcast serve`.
 type serveCmd struct {
-	Source            []string      `help:"Where the chain comes from: market: (built-in and simulated; market:?seed=1&tps=500), replay:PATH (a capture, a JSON file or a folder; ?speed=1, 0 is as fast as it is read; &loop=true), grpc://host:port (Yellowstone, plain) or grpcs://host[:port] (Yellowstone, TLS)." default:"market:" sep:"none" group:"Source"`
-	GeyserToken       string        `help:"Token sent as x-token to a grpc:// or grpcs:// source." placeholder:"TOKEN" group:"Source"`
+	Source            []string      `help:"Where the chain comes from: market: (built-in and simulated; market:?seed=1&tps=500), replay:PATH (a capture, a JSON file or a folder; ?speed=1, 0 is as fast as it is read; &loop=true), grpc://host:port (Yellowstone, plain) or grpcs://host[:port] (Yellowstone, TLS). Given several times, the endpoints of one chain are followed at once: each event is told once, from whoever brings it first; where they disagree an earlier one is believed more." default:"market:" sep:"none" group:"Source"`
+	GeyserToken       []string      `help:"Token sent as x-token to a grpc:// or grpcs:// source. One for all, or as many as there are sources, in their order (an empty one sends none)." placeholder:"TOKEN" group:"Source"`
 	GeyserCompression string        `help:"Compression asked of a grpc:// or grpcs:// source: none, gzip or zstd." enum:"none,gzip,zstd" default:"none" group:"Source"`
 	StaleAfter        time.Duration `help:"A source that is silent for this long is reconnected, and /readyz says not ready." default:"15s" group:"Source"`
+	RPCURL            []string      `name:"rpc-url" help:"JSON-RPC endpoint (http or https), asked in turn where given several times: slots that no stream can bring again, transactions on which endpoints disagree, and symbol, name and supply of tokens come from there." placeholder:"URL" sep:"none" group:"Source"`
+	RPCRate           float64       `name:"rpc-rate" help:"Requests a second to each --rpc-url. The default is what mainnet's public endpoint allows." default:"4" group:"Source"`
+	StateDir          string        `help:"Folder that remembers up to which slot everything was told, so that a restart asks for what it missed." placeholder:"DIR" group:"Source"`
+	HoldFor           time.Duration `help:"How long a confirmed slot waits for the proof that nothing of it is missing before confirmed prices go on without it." default:"10s" group:"Source"`
+	Firehose          bool          `help:"Ask the sources for all transactions but votes, not only for those of the exchanges and watched wallets." group:"Source"`
+	WatchWallet       []string      `help:"Wallet whose balances are followed from the start; others are when a client asks for them." placeholder:"OWNER" group:"Source"`
 	PipelineQueue     int           `help:"Decoded updates that may wait for the parser; when they do, the source is held back." default:"8192" group:"Source"`
 
 	Listen         string        `help:"Address of the page, the WebSocket and the HTTP API. Port 0 takes a free one." default:"127.0.0.1:8080" group:"Listeners"`
@@ -31,6 +40,8 @@ type serveCmd struct {
 	MaxSubscriptions         int      `help:"Subscriptions of one connection." default:"1024" group:"Clients"`
 	MaxMessageBytes          int      `help:"Largest message from a client, in bytes." default:"65536" group:"Clients"`
 	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
+
+	wallets []solana.PublicKey // of WatchWallet
 
 	MaxMints           int `help:"Mints that are followed; the least recently traded is forgotten beyond that." default:"50000" group:"Memory"`
 	MaxPools           int `help:"Pools that are followed." default:"100000" group:"Memory"`
@@ -53,8 +64,19 @@ func (c *serveCmd) Run(ctx context.Context, env *environ) error {
 
 // validate checks what the flags' own types cannot.
 func (c *serveCmd) validate() error {
-	if len(c.Source) != 1 {
-		return usagef("--source is given %d times; this version follows one source at a time", len(c.Source))
+	if n := len(c.GeyserToken); n > 1 && n != len(c.Source) {
+		return usagef("--geyser-token is given %d times for %d sources; give one for all, or one for each", n, len(c.Source))
+	}
+	c.wallets = c.wallets[:0]
+	for _, text := range c.WatchWallet {
+		owner, err := swapcast.ParseKey(text)
+		if err != nil {
+			return usagef("--watch-wallet %q: %v", text, err)
+		}
+		c.wallets = append(c.wallets, owner)
+	}
+	if !(c.RPCRate > 0) {
+		return usagef("--rpc-rate %v: must be above 0", c.RPCRate)
 	}
 	for _, n := range []struct {
 		flag  string
@@ -82,8 +104,8 @@ func (c *serveCmd) validate() error {
 	if !(c.MessagesPerSecond > 0) {
 		return usagef("--messages-per-second %v: must be above 0", c.MessagesPerSecond)
 	}
-	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 {
-		return usagef("--stale-after and --drain-timeout must be above 0")
+	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 || c.HoldFor <= 0 {
+		return usagef("--stale-after, --hold-for and --drain-timeout must be above 0")
 	}
 	for _, origin := range c.AllowedOrigins {
 		if _, err := path.Match(origin, ""); err != nil || !originForm(origin) {
@@ -91,6 +113,17 @@ func (c *serveCmd) validate() error {
 		}
 	}
 	return nil
+}
+
+// token is what is sent to the source of that place.
+func (c *serveCmd) token(source int) string {
+	switch len(c.GeyserToken) {
+	case 0:
+		return ""
+	case 1:
+		return c.GeyserToken[0]
+	}
+	return c.GeyserToken[source]
 }
 
 // originForm reports whether text can be a web origin or a pattern of one: an

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,44 +17,115 @@ import (
 	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/geyser/replay"
 	"github.com/swapcast/swapcast/geyser/sim"
+	"github.com/swapcast/swapcast/ledger"
 	"github.com/swapcast/swapcast/parser"
 )
 
-// upstream is where the chain comes from. A market: or replay: source is played
-// by the same Yellowstone server that `swapcast geyser` runs, in this process
-// and over an in-memory connection: every source takes the same path.
+// upstream is where the chain comes from: one endpoint, or several of one chain
+// that are followed at once. A market: or replay: source is played by the same
+// Yellowstone server that `swapcast geyser` runs, in this process and over an
+// in-memory connection: every source takes the same path.
 type upstream struct {
-	subscriber *geyser.Subscriber
-	feed       swapcast.Feed
-	describe   string
-	tokens     []swapcast.Token
+	endpoints []*endpoint
+	feed      swapcast.Feed
+	describe  string
+	tokens    []swapcast.Token
+	metrics   *geyser.Metrics
 
-	player *replay.Local // the in-process server; nil for a remote source
+	player *replay.Local // the in-process server; nil for remote sources
+	// repeats says that a recording is played again and again, with the same
+	// signatures each time.
+	repeats bool
 }
 
-// openUpstream reads --source.
-func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer, stages *prometheus.HistogramVec) (*upstream, error) {
+// endpoint is one --source.
+type endpoint struct {
+	name       string
+	subscriber *geyser.Subscriber
+}
+
+// openUpstream reads --source. resume says up to which slot everything is
+// proved, for where to begin again after a cut.
+func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer, stages *prometheus.HistogramVec, resume func() uint64) (*upstream, error) {
 	metrics := geyser.NewMetrics(registry)
 	metrics.StageChain = stages.WithLabelValues("chain")
 	metrics.StageGeyser = stages.WithLabelValues("geyser")
-	raw := c.Source[0]
-	u := &upstream{describe: raw}
-	options, remote, err := endpointOptions(raw, c.GeyserToken, c.GeyserCompression)
-	if err != nil {
-		return nil, err
-	}
-	options.StaleAfter = c.StaleAfter
-	options.Logger = log.With("component", "geyser")
-	options.Metrics = metrics
-	if !remote {
-		if err := u.openPlayer(raw, log, registry, &options); err != nil {
+	u := &upstream{describe: strings.Join(c.Source, " "), metrics: metrics}
+	for i, raw := range c.Source {
+		options, remote, err := endpointOptions(raw, c.token(i), c.GeyserCompression)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if u.subscriber, err = geyser.New(options); err != nil {
-		return nil, usagef("--source %q: %v", raw, err)
+		options.StaleAfter = c.StaleAfter
+		options.Logger = log.With("component", "geyser")
+		options.Metrics = metrics
+		options.Resume = resume
+		options.Firehose = c.Firehose
+		options.Wallets = c.wallets
+		switch {
+		case !remote && len(c.Source) > 1:
+			return nil, usagef("--source %q: several sources are endpoints of one chain (grpc://, grpcs://); this one stands alone", raw)
+		case !remote:
+			if err := u.openPlayer(raw, log, registry, &options); err != nil {
+				return nil, err
+			}
+		case u.has(options.Name):
+			return nil, usagef("--source %q is given twice", raw)
+		}
+		subscriber, err := geyser.New(options)
+		if err != nil {
+			return nil, usagef("--source %q: %v", raw, err)
+		}
+		u.endpoints = append(u.endpoints, &endpoint{name: options.Name, subscriber: subscriber})
 	}
 	return u, nil
+}
+
+// has tells whether there is an endpoint of that name.
+func (u *upstream) has(name string) bool {
+	return slices.ContainsFunc(u.endpoints, func(e *endpoint) bool { return e.name == name })
+}
+
+// authorities ranks the endpoints for where their copies of a transaction
+// differ and nothing else decides: an earlier --source is believed more.
+func (u *upstream) authorities() map[string]uint8 {
+	ranks := map[string]uint8{rpcEndpoint: ledger.AuthorityRPC}
+	for i, e := range u.endpoints {
+		ranks[e.name] = uint8(max(1, 200-i)) //nolint:gosec // between 1 and 200
+	}
+	return ranks
+}
+
+// rpcEndpoint is the name under which the filler's events come.
+const rpcEndpoint = "rpc"
+
+// statuses are the endpoints', in the order of --source.
+func (u *upstream) statuses() []geyser.Status {
+	list := make([]geyser.Status, 0, len(u.endpoints))
+	for _, e := range u.endpoints {
+		list = append(list, e.subscriber.Status())
+	}
+	return list
+}
+
+// follow changes which wallets every endpoint is asked for.
+func (u *upstream) follow(f geyser.Filter) {
+	for _, e := range u.endpoints {
+		e.subscriber.SetFilter(f)
+	}
+}
+
+// reconnect has endpoints open new streams before they end the old ones: the one
+// of that name, or all where it is "". False: there is none of that name.
+func (u *upstream) reconnect(name string) bool {
+	found := false
+	for _, e := range u.endpoints {
+		if name == "" || name == e.name {
+			e.subscriber.Reconnect()
+			found = true
+		}
+	}
+	return found
 }
 
 // openPlayer makes the in-process server for a market: or replay: source.
@@ -69,9 +141,11 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, registry prometheus.
 	if play.Feed == swapcast.FeedSimulated {
 		u.tokens = sim.Tokens()
 	}
+	u.repeats = play.Loop
 	if play.Recorded {
 		// A recording that has ended is silent, and no reconnection helps.
 		options.StaleAfter = 365 * 24 * time.Hour
+		options.Resume = nil
 	}
 	u.player, err = replay.NewLocal(replay.Options{
 		Source:        play.Source,

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gagliardetto/solana-go"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/ledger"
+	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/wallet"
+)
+
+// view is the world at one commitment: the processed one takes transactions as
+// they come and gives back those that the chain drops, the confirmed one takes
+// whole confirmed slots in order. Owned by the pipeline's goroutine; market and
+// book may be read by anybody.
+type view struct {
+	// static after construction
+	commitment swapcast.Commitment
+	market     *market.Market
+	book       *wallet.Book
+	stream     *stream.Server
+
+	update     market.Update
+	retraction market.Retraction
+	balances   []swapcast.Balance
+	moved      []solana.PublicKey // mints that were traded since candles were told
+	clock      int64              // the market's time that the stream was told, Unix seconds
+}
+
+// apply takes what one transaction did. blockTime, where not 0, is better known
+// than what the swaps say.
+func (v *view) apply(tx *ledger.Tx, blockTime int64) {
+	for i := range tx.Swaps {
+		swap := tx.Swaps[i]
+		if blockTime != 0 {
+			swap.BlockTime = blockTime
+		}
+		v.market.Apply(&swap, &v.update)
+		for j := range v.update.Trades {
+			v.stream.PublishTrade(&v.update.Trades[j])
+			if mint := v.update.Trades[j].Mint; !slices.Contains(v.moved, mint) {
+				v.moved = append(v.moved, mint)
+			}
+		}
+		for j := range v.update.Prices {
+			v.stream.PublishPrice(&v.update.Prices[j])
+		}
+	}
+	if len(tx.Changes) > 0 {
+		v.balances = v.book.Apply(tx.TxRef, tx.Index, tx.Changes, v.balances[:0])
+		v.publishBalances(tx.ReceivedAt)
+	}
+}
+
+// retract takes back what transactions of one slot did.
+func (v *view) retract(dead []swapcast.TxRef) {
+	v.market.Retract(dead, &v.retraction)
+	trades := v.retraction.Trades
+	for len(trades) > 0 {
+		first := trades[0]
+		r := swapcast.Retract{Mint: first.Mint, Slot: first.Slot, Commitment: v.commitment}
+		n := 0
+		for n < len(trades) && trades[n].Mint == first.Mint && trades[n].Slot == first.Slot {
+			if s := trades[n].Signature; !slices.Contains(r.Signatures, s) {
+				r.Signatures = append(r.Signatures, s)
+			}
+			n++
+		}
+		trades = trades[n:]
+		v.stream.PublishRetract(&r)
+	}
+	for i := range v.retraction.Prices {
+		v.stream.PublishPrice(&v.retraction.Prices[i])
+	}
+	for i := range v.retraction.Candles {
+		v.correct(&v.retraction.Candles[i])
+	}
+	v.balances = v.book.Retract(dead, v.balances[:0])
+	v.publishBalances(0)
+}
+
+// correct tells a candle that is not what it was said to be, where somebody
+// listens to it.
+func (v *view) correct(c *swapcast.Candle) {
+	for interval := range v.stream.CandlesWantedAt(c.Mint, v.commitment).All() {
+		if interval == c.Interval {
+			v.stream.PublishCandle(c)
+		}
+	}
+}
+
+func (v *view) publishBalances(receivedAt int64) {
+	for i := range v.balances {
+		v.balances[i].ReceivedAt = receivedAt
+		v.stream.PublishBalance(&v.balances[i])
+	}
+}
+
+// advance tells the market and the stream of the chain's time, so that candles
+// that have ended are told to be final.
+func (v *view) advance(blockTime int64) {
+	v.market.Tick(blockTime)
+	if now := v.market.Time(); now != v.clock {
+		v.clock = now
+		v.stream.CloseCandlesAt(now, v.commitment)
+	}
+}
+
+// candles publishes what was done to the candles that somebody listens to, once
+// for all swaps since it was called last.
+func (v *view) candles() {
+	if len(v.moved) == 0 {
+		return
+	}
+	v.advance(0)
+	for _, mint := range v.moved {
+		for interval := range v.stream.CandlesWantedAt(mint, v.commitment).All() {
+			if candle, ok := v.market.Candle(mint, interval); ok {
+				v.stream.PublishCandle(&candle)
+			}
+		}
+	}
+	v.moved = v.moved[:0]
+}
+
+// carryOut does what the ledger asks for, in order.
+func (p *pipeline) carryOut() {
+	if len(p.effects.Steps) == 0 {
+		return
+	}
+	started := time.Now()
+	priced := false
+	for i := range p.effects.Steps {
+		step := &p.effects.Steps[i]
+		switch step.Kind {
+		case ledger.StepApply:
+			p.processed.apply(step.Tx, 0)
+			priced = priced || len(step.Tx.Swaps) > 0
+		case ledger.StepRetract:
+			p.processed.retract(refs(step))
+		case ledger.StepConfirm:
+			p.confirm(step)
+		case ledger.StepLate:
+			if !step.Applied {
+				p.processed.apply(step.Tx, step.BlockTime)
+			}
+			p.confirmed.apply(step.Tx, step.BlockTime)
+		case ledger.StepMissing:
+			if p.filler != nil {
+				p.filler.Missing(step.Slot, step.To)
+			}
+		case ledger.StepDisputed:
+			if p.filler != nil {
+				p.filler.Disputed(step.Ref)
+			}
+		case ledger.StepGap:
+			p.gap(step)
+		}
+	}
+	p.processed.candles()
+	p.confirmed.candles()
+	p.corrects.run(p.confirmed, p.processed)
+	if priced {
+		p.price.Observe(time.Since(started).Seconds())
+	}
+	p.effects.Reset()
+}
+
+// confirm takes a slot of the confirmed chain.
+func (p *pipeline) confirm(step *ledger.Step) {
+	at := step.BlockTime
+	if at == 0 {
+		at = p.feed.blockTime()
+	}
+	for _, tx := range step.Txs {
+		p.confirmed.apply(tx, at)
+		p.corrects.note(tx, at, p.stream)
+	}
+	p.confirmed.advance(at)
+	p.confirmed.book.Settle(step.Slot)
+	settled := p.ledger.Settled()
+	p.processed.market.Settle(settled)
+	p.processed.book.Settle(settled)
+}
+
+// gap says that slots are lost for good.
+func (p *pipeline) gap(step *ledger.Step) {
+	p.lost.AddGap(step.To - step.Slot + 1)
+	p.log.Error("slots are lost: no stream brought them and they cannot be had elsewhere",
+		"from", step.Slot, "to", step.To, "slots", step.To-step.Slot+1, "reason", step.Reason)
+	p.stream.PublishGap(&swapcast.Gap{FromSlot: step.Slot, ToSlot: step.To, Reason: step.Reason})
+}
+
+func refs(step *ledger.Step) []swapcast.TxRef {
+	list := make([]swapcast.TxRef, 0, len(step.Txs))
+	for _, tx := range step.Txs {
+		list = append(list, tx.TxRef)
+	}
+	return list
+}
+
+// reconciler corrects the candles that processed clients were told. Those were
+// made from transactions in the order of their arrival, at times that were not
+// exactly known yet; once the confirmed market has closed an interval, its candle
+// is the one that stands.
+type reconciler struct {
+	open map[candleKey]struct{}
+}
+
+type candleKey struct {
+	mint     solana.PublicKey
+	interval swapcast.Interval
+	start    int64 // Unix seconds
+}
+
+// maxReconciled bounds what waits for its interval's end. Candles beyond it
+// keep what processed clients were told; there is one for each mint and interval
+// that somebody listens to.
+const maxReconciled = 100_000
+
+// note remembers the candles of a confirmed transaction that somebody listens to.
+func (r *reconciler) note(tx *ledger.Tx, at int64, s *stream.Server) {
+	if at == 0 {
+		return
+	}
+	for i := range tx.Swaps {
+		for _, mint := range [2]solana.PublicKey{tx.Swaps[i].MintIn, tx.Swaps[i].MintOut} {
+			for interval := range s.CandlesWantedAt(mint, swapcast.Processed).All() {
+				if len(r.open) >= maxReconciled {
+					return
+				}
+				length := interval.Seconds()
+				r.open[candleKey{mint, interval, at - at%length}] = struct{}{}
+			}
+		}
+	}
+}
+
+// run tells the candles whose interval the confirmed market has closed, where
+// they differ.
+func (r *reconciler) run(confirmed, processed *view) {
+	if len(r.open) == 0 || confirmed.clock == 0 {
+		return
+	}
+	for k := range r.open {
+		if k.start+k.interval.Seconds() > confirmed.clock {
+			continue
+		}
+		delete(r.open, k)
+		right, ok := confirmed.market.CandleAt(k.mint, k.interval, k.start)
+		told, known := processed.market.CandleAt(k.mint, k.interval, k.start)
+		if !ok || known && sameCandle(&right, &told) {
+			continue
+		}
+		right.Commitment = swapcast.Processed
+		processed.correct(&right)
+	}
+}
+
+func sameCandle(a, b *swapcast.Candle) bool {
+	return a.Open == b.Open && a.High == b.High && a.Low == b.Low && a.Close == b.Close &&
+		a.VolumeUSD == b.VolumeUSD && a.Trades == b.Trades
+}
