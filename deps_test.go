@@ -29,7 +29,8 @@ var ownImports = []struct {
 	// other; only cmd/swapcast knows them all.
 	{"geyser", []string{"."}},
 	{"geyser/capture", []string{".", "geyser"}},
-	{"geyser/replay", []string{".", "geyser", "geyser/capture"}},
+	{"geyser/replay", []string{".", "geyser", "geyser/capture", "geyser/replay/faults"}},
+	{"geyser/replay/faults", nil},
 	{"geyser/sim", []string{".", "geyser"}},
 	{"geyser/backfill", []string{".", "geyser", "geyser/capture", "rpcpool"}},
 	{"parser", []string{"."}},
@@ -60,6 +61,7 @@ var onlyFor = []struct {
 	by  []string
 }{
 	{"geyser/replay", []string{"cmd/swapcast"}},
+	{"geyser/replay/faults", []string{"geyser/replay", "cmd/swapcast"}},
 	{"geyser/sim", []string{"cmd/swapcast"}},
 	{"parser/parsertest", nil},
 	{"rpctest", []string{"cmd/swapcast"}},
@@ -84,6 +86,7 @@ var homes = []struct {
 	// The wiring hands the registry to each package's metrics.go.
 	{"github.com/prometheus/client_golang", []string{"*/metrics.go", "cmd/swapcast"}},
 	{"github.com/alecthomas/kong", []string{"cmd/swapcast"}},
+	{"go.yaml.in/yaml/v3", []string{"geyser/replay/faults"}},
 	{"golang.org/x/sync", []string{"..."}},
 	{"golang.org/x/sys", []string{"stream"}},
 	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/..."}},

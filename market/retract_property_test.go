@@ -226,7 +226,7 @@ func (c *chain) swap() *swapcast.Swap {
 	if !c.odd {
 		return s
 	}
-	switch rapid.IntRange(0, 15).Draw(t, "oddity") {
+	switch rapid.IntRange(0, 18).Draw(t, "oddity") {
 	case 0:
 		s.AmountIn = 0
 	case 1:
@@ -245,6 +245,8 @@ func (c *chain) swap() *swapcast.Swap {
 		s.AmountIn = math.MaxUint64
 	case 8:
 		s.ReserveIn = 0
+	case 9, 10, 11: // the source does not tell them
+		s.DecimalsIn, s.DecimalsOut = 0, 0
 	}
 	return s
 }

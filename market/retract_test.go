@@ -77,6 +77,28 @@ candle USDC 1d +-57600 o 1.0000 h 1.0000 l 1.0000 c 1.0000 vol 300 trades 3 fina
 	}
 }
 
+// TestRetractDecimals forgets decimals that only a dead swap showed.
+func TestRetractDecimals(t *testing.T) {
+	t.Parallel()
+	h := newHistory(market.Options{}, 100)
+	c := tokenPool(1, 1, swapcast.USDC(), 2, 1_000)
+	for _, decimals := range []uint8{0, 6, 0} {
+		s := c.pay(1)
+		s.DecimalsOut = decimals
+		h.do(step{swap: s})
+	}
+	priceOf(t, h.m, mint(1))
+	var r market.Retraction
+	h.retract(t, []swapcast.TxRef{refOf(h.steps[1].swap)}, &r)
+	h.check(t)
+	if p, ok := h.m.Price(mint(1)); !ok || p.Known {
+		t.Errorf("%+v", p)
+	}
+	if len(r.Prices) == 0 || !slices.ContainsFunc(r.Prices, func(p swapcast.Price) bool { return p.Mint == mint(1) && !p.Known && p.Corrects == 1_000 }) {
+		t.Errorf("told %+v", r.Prices)
+	}
+}
+
 // TestRetractWithoutJournal says that it cannot.
 func TestRetractWithoutJournal(t *testing.T) {
 	t.Parallel()

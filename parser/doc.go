@@ -18,7 +18,8 @@
 // An instruction that should be a swap and cannot be read as one is Unparsed
 // with a stable reason, never silence and never a price. So is an instruction
 // of a known DEX that this package does not know and that moved two accounts
-// of one owner against each other.
+// of one owner against each other, or tokens against lamports of an account
+// that no signer owns.
 //
 // # Amounts
 //
@@ -64,6 +65,28 @@
 // One Parser serves one goroutine and reuses its memory; a Result grows to the
 // largest transaction it has held. Parse does not panic on any content, keeps
 // no reference to the transaction and needs no allocation once warm.
+//
+// # Where the time goes
+//
+// A transaction with swaps takes 6 us from the stream's bytes to the view (see
+// package geyser) and 1.2 us from there to its swaps, without an allocation. Of
+// the latter, over those of the corpus block of slot 361774429:
+//
+//	56%  log lines, for the events that are stated nowhere else
+//	     of it 47% which lines belong to which invocation, 9% base64
+//	16%  transfers into swaps: vaults, mints, the trader's side
+//	11%  which of the keys are programs to look at
+//	 5%  collecting what each call caused
+//	12%  the rest: telling instructions apart, balance rows, who traded
+//
+// Exchanges that emit their events to themselves, or none, never look at the
+// logs; Raydium's and Whirlpool are most of those that must. The figures come out
+// of
+//
+//	go test ./parser -run xxx -bench ParseSwaps -benchtime 6000000x -cpuprofile cpu.out
+//	go tool pprof -top -cum parser.test cpu.out
+//
+// and, beside other parsers, of make bench-parser.
 //
 // The package is larger than the house wants packages to be, because an exchange
 // is a file here and there are many. They share only the frame (parser.go,

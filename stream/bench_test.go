@@ -49,6 +49,23 @@ func BenchmarkPublishNobody(b *testing.B) {
 	}
 }
 
+// BenchmarkPublishTradeNobody is the cost of a trade that nobody has asked for: it
+// is kept for clients that resume.
+func BenchmarkPublishTradeNobody(b *testing.B) {
+	s, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	trades := make([]*swapcast.Trade, 1000)
+	for i := range trades {
+		trades[i] = trade(i, 1)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s.PublishTrade(trades[i%len(trades)])
+	}
+}
+
 // sinkConn takes every write, as a socket that is never full.
 type sinkConn struct{ net.Conn }
 

@@ -18,25 +18,35 @@ import (
 // number says how far a client of several assets has come.
 type history struct {
 	// static after construction
-	perAsset int // trades and retracts
+	perAsset int // blocks
 	total    int
 
 	mu sync.Mutex
 	// guarded by mu, with the past of every topic
 	position uint64
-	room     int   // entries of all topics, used or not
-	topics   topic // head of the ring of topics that have a past, freshest first, linked by past
+	blocks   int   // of all topics
+	order    block // head of the ring of blocks, the newest first
 	gaps     []recordedGap
 }
 
 // past is what history keeps of a topic's trades. Guarded by history.mu.
 type past struct {
-	ring         []pastEntry
-	first, count int // of ring: the oldest, and how many there are
-	prev, next   *topic
-	// Of the newest one, kept or not.
+	blocks []*block // the oldest first; all but the last are full
+	// Of the newest trade or retract, kept or not.
 	lastSeq, lastPosition uint64
 }
+
+// block is some consecutive trades of a topic. Blocks are given up whole, in the
+// order in which they came to be: of an asset beyond its bound its own oldest one,
+// beyond the bound of all the oldest one of any.
+type block struct {
+	topic      *topic
+	prev, next *block
+	count      int
+	entries    [blockSize]pastEntry
+}
+
+const blockSize = 8
 
 // pastEntry is a trade or a retract that was published. It keeps the trade
 // itself, which costs a copy, and its frame only where somebody needed one.
@@ -59,12 +69,12 @@ type recordedGap struct {
 // more, the oldest ones become one that spans them.
 const maxRecordedGaps = 64
 
-// firstRoom is how many entries a topic's past begins with.
-const firstRoom = 4
-
 func newHistory(l *Limits) *history {
-	h := &history{perAsset: l.HistoryTrades, total: l.HistoryTotal}
-	h.topics.past.next, h.topics.past.prev = &h.topics, &h.topics
+	h := &history{
+		perAsset: l.HistoryTrades/blockSize + 2, // the oldest one may just have gone, the newest be empty
+		total:    max(l.HistoryTotal/blockSize, 1),
+	}
+	h.order.next, h.order.prev = &h.order, &h.order
 	return h
 }
 
@@ -92,69 +102,76 @@ func (h *history) publish(s *Server, it item, e *pastEntry) uint64 {
 func (h *history) keep(t *topic, e *pastEntry) {
 	p := &t.past
 	p.lastSeq, p.lastPosition = e.seq, e.position
-	if p.prev != nil {
-		p.prev.past.next, p.next.past.prev = p.next, p.prev
+	var last *block
+	if n := len(p.blocks); n > 0 {
+		last = p.blocks[n-1]
 	}
-	p.prev, p.next = &h.topics, h.topics.past.next
-	p.prev.past.next, p.next.past.prev = t, t
-	if p.count == len(p.ring) {
-		h.makeRoom(p)
+	if last == nil || last.count == blockSize {
+		last = h.newBlock(t)
 	}
-	if p.count == len(p.ring) { // as much as it may have
-		p.ring[p.first] = *e
-		p.first = (p.first + 1) % len(p.ring)
-		return
-	}
-	p.ring[(p.first+p.count)%len(p.ring)] = *e
-	p.count++
+	last.entries[last.count] = *e
+	last.count++
 }
 
-// makeRoom doubles the room of a full past up to its bound, at the expense of
-// the longest silent assets where there is no more in all. Called with mu held.
-func (h *history) makeRoom(p *past) {
-	size := min(max(2*len(p.ring), firstRoom), h.perAsset, h.total)
-	if size == len(p.ring) {
-		return
+// newBlock gives a topic a new block, for which an old one goes where there are
+// as many as may be. Called with mu held.
+func (h *history) newBlock(t *topic) *block {
+	p := &t.past
+	var b *block
+	switch {
+	case len(p.blocks) >= h.perAsset:
+		b = p.blocks[0]
+	case h.blocks >= h.total:
+		b = h.order.prev
 	}
-	ring := make([]pastEntry, size)
-	for i := range p.count {
-		ring[i] = *p.at(i)
+	if b == nil {
+		b = new(block)
+		h.blocks++
+	} else {
+		h.take(b)
+		*b = block{}
 	}
-	h.room += size - len(p.ring)
-	p.ring, p.first = ring, 0
-	for h.room > h.total {
-		last := h.topics.past.prev
-		if &last.past == p {
-			return // it alone: its own bound holds
-		}
-		h.drop(last)
-	}
+	b.topic = t
+	b.prev, b.next = &h.order, h.order.next
+	b.prev.next, b.next.prev = b, b
+	p.blocks = append(p.blocks, b)
+	return b
+}
+
+// take takes a block from the topic that has it: its oldest one. Called with mu
+// held.
+func (h *history) take(b *block) {
+	b.prev.next, b.next.prev = b.next, b.prev
+	p := &b.topic.past
+	p.blocks = slices.Delete(p.blocks, 0, 1)
 }
 
 // forget drops a topic's past.
 func (h *history) forget(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if t.past.prev != nil {
-		h.drop(t)
+	for len(t.past.blocks) > 0 {
+		h.take(t.past.blocks[0])
+		h.blocks--
 	}
 }
 
-// drop is forget for a topic that has a past, with mu held.
-func (h *history) drop(t *topic) {
-	p := &t.past
-	p.prev.past.next, p.next.past.prev = p.next, p.prev
-	h.room -= len(p.ring)
-	*p = past{lastSeq: p.lastSeq, lastPosition: p.lastPosition}
+// count is how many entries there are.
+func (p *past) count() int {
+	n := len(p.blocks)
+	if n == 0 {
+		return 0
+	}
+	return (n-1)*blockSize + p.blocks[n-1].count
 }
 
 // at is the i-th oldest entry.
-func (p *past) at(i int) *pastEntry { return &p.ring[(p.first+i)%len(p.ring)] }
+func (p *past) at(i int) *pastEntry { return &p.blocks[i/blockSize].entries[i%blockSize] }
 
 // oldest is the seq of the oldest entry. Trades and retracts are numbered
 // without holes, so that the others follow from it.
 func (p *past) oldest() (seq uint64, ok bool) {
-	if p.count == 0 {
+	if len(p.blocks) == 0 {
 		return 0, false
 	}
 	return p.at(0).seq, true
@@ -163,7 +180,7 @@ func (p *past) oldest() (seq uint64, ok bool) {
 // find returns the entry of a seq, nil where it is not kept.
 func (p *past) find(seq uint64) *pastEntry {
 	oldest, ok := p.oldest()
-	if !ok || seq < oldest || seq-oldest >= uint64(p.count) {
+	if !ok || seq < oldest || seq-oldest >= uint64(p.count()) {
 		return nil
 	}
 	return p.at(int(seq - oldest))
@@ -249,10 +266,10 @@ func (h *history) lastBefore(t *topic, position uint64) (seq uint64, whole bool)
 	if p.lastPosition <= position {
 		return p.lastSeq, true
 	}
-	if p.count == 0 {
+	if len(p.blocks) == 0 {
 		return p.lastSeq, false
 	}
-	newer := sort.Search(p.count, func(i int) bool { return p.at(i).position > position })
+	newer := sort.Search(p.count(), func(i int) bool { return p.at(i).position > position })
 	seq = p.at(newer).seq - 1
 	return seq, newer > 0 || seq == 0
 }

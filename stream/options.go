@@ -133,11 +133,11 @@ type Limits struct {
 	// price for snapshots; the longest silent is forgotten first. Default
 	// 200,000, about 100 MB.
 	RetainedAssets int
-	// HistoryTrades is how many trades and retracts of each asset are kept for
-	// clients that resume, HistoryTotal how many of all assets; of these the
-	// longest silent asset's are forgotten first. Defaults 256 and 65,536: about
-	// 20 MB, and as much as 45 MB more for the messages of those that had
-	// subscribers.
+	// HistoryTrades is how many of the last trades and retracts of each asset are
+	// kept for clients that resume (and up to 15 more), HistoryTotal how many of all
+	// assets, each counted as a whole number of eights; the oldest are forgotten
+	// first. Defaults 256 and 65,536: about 20 MB, and as much as 45 MB more for the
+	// messages of those that had subscribers.
 	HistoryTrades int
 	HistoryTotal  int
 }

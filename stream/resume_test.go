@@ -76,30 +76,32 @@ func seqs(n int, seq uint64) string { return fmt.Sprint(map[string]uint64{mint(n
 func TestSince(t *testing.T) {
 	t.Parallel()
 	now := time.UnixMilli(1764000000123)
-	r := newRig(t, Options{Limits: Limits{HistoryTrades: 3}, Now: func() time.Time { return now }})
-	for i := range 4 {
+	r := newRig(t, Options{Limits: Limits{HistoryTrades: 1}, Now: func() time.Time { return now }}) // two blocks
+	for i := range 2*blockSize + 2 {
 		r.PublishTrade(trade(1, uint64(i+1)))
 		r.PublishPrice(price(1, 2))
 	}
-	r.PublishRetract(retract(1, 2))
+	r.PublishRetract(retract(1, 2)) // #19; the oldest kept is #9
 	now = now.Add(time.Minute)
+	var kept []string
+	for seq := 9; seq <= 18; seq++ {
+		kept = append(kept, fmt.Sprintf("trade #%d %d", seq, seq))
+	}
+	kept = append(kept, "retract #19 slot 7 of 2")
 
 	for name, test := range map[string]struct {
 		channel, epoch string
 		seq            uint64
 		want           []string
 	}{
-		"nothing missed": {"trades", r.Epoch(), 5, []string{"subscribed recovered=true seqs=" + seqs(1, 5)}},
-		"all of it there": {"trades", r.Epoch(), 2, []string{
-			"subscribed recovered=true seqs=" + seqs(1, 2), "trade #3 3", "trade #4 4", "retract #5 slot 7 of 2",
-		}},
-		"partly forgotten": {"trades", r.Epoch(), 1, []string{
-			"subscribed recovered=false seqs=" + seqs(1, 2), "gap trades 2-2 no_history", "trade #3 3", "trade #4 4", "retract #5 slot 7 of 2",
-		}},
-		"another run":      {"trades", "other", 2, []string{"subscribed recovered=false seqs=" + seqs(1, 5), "gap trades 1-5 new_epoch"}},
-		"of the future":    {"trades", r.Epoch(), 9, []string{"subscribed recovered=false seqs=" + seqs(1, 5), "gap trades 0-5 no_history"}},
-		"prices":           {"prices", r.Epoch(), 1, []string{"subscribed recovered=true seqs=map[]", "price #4 snapshot=true"}},
-		"prices, long ago": {"prices", "other", 1, []string{"subscribed recovered=false seqs=map[]", "price #4 snapshot=true"}},
+		"nothing missed":   {"trades", r.Epoch(), 19, []string{"subscribed recovered=true seqs=" + seqs(1, 19)}},
+		"all of it there":  {"trades", r.Epoch(), 8, append([]string{"subscribed recovered=true seqs=" + seqs(1, 8)}, kept...)},
+		"the last of it":   {"trades", r.Epoch(), 17, append([]string{"subscribed recovered=true seqs=" + seqs(1, 17)}, kept[9:]...)},
+		"partly forgotten": {"trades", r.Epoch(), 3, append([]string{"subscribed recovered=false seqs=" + seqs(1, 8), "gap trades 4-8 no_history"}, kept...)},
+		"another run":      {"trades", "other", 2, []string{"subscribed recovered=false seqs=" + seqs(1, 19), "gap trades 1-19 new_epoch"}},
+		"of the future":    {"trades", r.Epoch(), 20, []string{"subscribed recovered=false seqs=" + seqs(1, 19), "gap trades 0-19 no_history"}},
+		"prices":           {"prices", r.Epoch(), 1, []string{"subscribed recovered=true seqs=map[]", "price #18 snapshot=true"}},
+		"prices, long ago": {"prices", "other", 1, []string{"subscribed recovered=false seqs=map[]", "price #18 snapshot=true"}},
 	} {
 		c := r.dial("")
 		c.resume(test.channel, "", 1, test.epoch, test.seq)
@@ -119,8 +121,8 @@ func TestSince(t *testing.T) {
 
 	// Who names no seq of an asset begins anew, and is not said to be whole.
 	c := r.dial("")
-	c.send(`{"action":"subscribe","channel":"trades","assets":[%q,%q],"id":"1","since":{"epoch":%q,"seqs":{%q:5}}}`, mint(1), mint(2), r.Epoch(), mint(1))
-	if m := c.next(); m.Recovered || m.Seqs[mint(1).String()] != 5 || len(m.Seqs) != 2 {
+	c.send(`{"action":"subscribe","channel":"trades","assets":[%q,%q],"id":"1","since":{"epoch":%q,"seqs":{%q:19}}}`, mint(1), mint(2), r.Epoch(), mint(1))
+	if m := c.next(); m.Recovered || m.Seqs[mint(1).String()] != 19 || len(m.Seqs) != 2 {
 		t.Errorf("%s", m.raw)
 	}
 	// It was seen by nobody and comes live.
@@ -128,8 +130,8 @@ func TestSince(t *testing.T) {
 	c.expectBrief("trade #1 1")
 
 	// Without an id there is no acknowledgement, but the rest all the same.
-	c.send(`{"action":"subscribe","channel":"trades","assets":%q,"since":{"epoch":%q,"seqs":{%q:4}}}`, mint(1), r.Epoch(), mint(1))
-	c.expectBrief("retract #5 slot 7 of 2")
+	c.send(`{"action":"subscribe","channel":"trades","assets":%q,"since":{"epoch":%q,"seqs":{%q:18}}}`, mint(1), r.Epoch(), mint(1))
+	c.expectBrief("retract #19 slot 7 of 2")
 }
 
 // A retract has its place and its seq among the trades; one with many signatures
@@ -334,7 +336,7 @@ func (c *cutClient) visit(enough func(read int) bool) {
 			c.t.Fatalf("%s", m.raw)
 		}
 	}
-	if ack.Recovered && !recovered && c.r.history.perAsset > 1000 {
+	if ack.Recovered && !recovered && c.r.history.perAsset > 100 {
 		c.t.Fatalf("a gap although all was said to be there, after %v: %s", before, ack.raw)
 	}
 }
@@ -344,7 +346,7 @@ func (c *cutClient) visit(enough func(read int) bool) {
 func TestResumeProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		perAsset := rapid.SampledFrom([]int{4, 40, 5000}).Draw(rt, "history")
+		perAsset := rapid.SampledFrom([]int{1, 40, 5000}).Draw(rt, "history")
 		r := newRig(t, Options{Shards: rapid.IntRange(1, 3).Draw(rt, "shards"), Limits: Limits{HistoryTrades: perAsset}})
 		defer r.http.Close()
 		defer r.stop()
@@ -500,7 +502,7 @@ func TestResumeOverwritten(t *testing.T) {
 	for next <= 1200 {
 		m := c.expect(1).message(t)
 		switch {
-		case m.Type == "gap" && m.FromSeq == next && m.ToSeq <= 700 && m.Reason == wire.GapNoHistory:
+		case m.Type == "gap" && m.FromSeq == next && m.ToSeq <= 700 && m.ToSeq > 650 && m.Reason == wire.GapNoHistory:
 			next = m.ToSeq + 1
 			gaps++
 		case m.Type == "trade" && m.Seq == next:
@@ -518,28 +520,32 @@ func TestResumeOverwritten(t *testing.T) {
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := Limits{HistoryTrades: rapid.IntRange(1, 20).Draw(t, "per asset"), HistoryTotal: rapid.IntRange(20, 60).Draw(t, "total")}
+		l := Limits{HistoryTrades: rapid.IntRange(1, 40).Draw(t, "per asset"), HistoryTotal: rapid.IntRange(1, 200).Draw(t, "total")}
 		h := newHistory(&l)
 		topics := make([]*topic, 5)
 		for i := range topics {
 			topics[i] = &topic{}
 		}
 		all := map[*topic][]uint64{} // positions by seq, from 1
-		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(topics)-1), 1, 300).Draw(t, "trades") {
+		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(topics)-1), 1, 400).Draw(t, "trades") {
 			tp := topics[i]
 			seq := uint64(len(all[tp])) + 1
 			h.publish(nil, item{topic: tp}, &pastEntry{seq: seq})
 			all[tp] = append(all[tp], h.position)
 		}
-		room := 0
+		blocks := 0
 		for _, tp := range topics {
 			n := uint64(len(all[tp]))
-			room += len(tp.past.ring)
-			if tp.past.count > l.HistoryTrades || tp.past.lastSeq != n {
-				t.Fatalf("%d of %d are kept, the last %d of %d", tp.past.count, l.HistoryTrades, tp.past.lastSeq, n)
+			count := uint64(tp.past.count())
+			blocks += len(tp.past.blocks)
+			if tp.past.lastSeq != n || count > uint64(l.HistoryTrades)+2*blockSize {
+				t.Fatalf("%d of %d are kept, the last %d of %d", count, l.HistoryTrades, tp.past.lastSeq, n)
+			}
+			if h.blocks < h.total && count < min(n, uint64(l.HistoryTrades)) {
+				t.Fatalf("%d of %d are kept though there is room", count, n)
 			}
 			oldest, ok := tp.past.oldest()
-			if ok != (tp.past.count > 0) || ok && oldest != n-uint64(tp.past.count)+1 {
+			if ok != (count > 0) || ok && oldest != n-count+1 {
 				t.Fatalf("oldest %d, %v of %d", oldest, ok, n)
 			}
 			for seq := uint64(0); seq <= n+1; seq++ {
@@ -563,8 +569,14 @@ func TestHistory(t *testing.T) {
 				}
 			}
 		}
-		if room != h.room || room > l.HistoryTotal {
-			t.Fatalf("room for %d, counted %d of %d", room, h.room, l.HistoryTotal)
+		if blocks != h.blocks || blocks > h.total {
+			t.Fatalf("%d blocks, counted %d of %d", blocks, h.blocks, h.total)
+		}
+		for _, tp := range topics {
+			h.forget(tp)
+		}
+		if h.blocks != 0 || h.order.next != &h.order || h.order.prev != &h.order {
+			t.Fatalf("%d blocks are left", h.blocks)
 		}
 	})
 }
@@ -578,8 +590,8 @@ func TestHistoryOfForgottenAsset(t *testing.T) {
 			r.PublishTrade(trade(n, 1))
 		}
 	}
-	if r.history.room > 2*firstRoom {
-		t.Errorf("room for %d", r.history.room)
+	if r.history.blocks > 2 {
+		t.Errorf("%d blocks", r.history.blocks)
 	}
 	c := r.dial("")
 	c.resume("trades", "", 0, r.Epoch(), 1)

@@ -49,7 +49,7 @@ func TestBlockFromFileToSocket(t *testing.T) {
 	seen := newReader(t, s, mints)
 	silent.Close()
 	geyserCommand := &geyserCmd{
-		Source: "replay:" + path + "?speed=0", Listen: address,
+		Source: "replay:" + path + "?speed=0", Listen: []string{address},
 		StoredSlots: 3000, StoredMB: 256, QueueSize: 65536, PingInterval: 10 * time.Second, Compression: "none", MaxRequestKB: 4096,
 	}
 	runForTest(t, func(ctx context.Context) error { return geyserCommand.Run(ctx, testEnviron(t)) })

@@ -444,7 +444,7 @@ func record(t *testing.T, path string) (code int, stdout, stderr string) {
 	address := l.Addr().String()
 	l.Close()
 	runForTest(t, func(ctx context.Context) error {
-		cli := geyserCmd{Source: "market:?seed=3&tps=500", Listen: address, StoredSlots: 100, StoredMB: 64, QueueSize: 65536, PingInterval: time.Second, Compression: "none", MaxRequestKB: 4096}
+		cli := geyserCmd{Source: "market:?seed=3&tps=500", Listen: []string{address}, StoredSlots: 100, StoredMB: 64, QueueSize: 65536, PingInterval: time.Second, Compression: "none", MaxRequestKB: 4096}
 		return cli.Run(ctx, testEnviron(t))
 	})
 	waitForPort(t, address)

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,16 +12,20 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser/replay"
+	"github.com/swapcast/swapcast/geyser/replay/faults"
 )
 
 // geyserCmd is `swapcast geyser`: a Yellowstone server for clients that want
 // one to talk to.
 type geyserCmd struct {
 	Source string   `help:"What to play: market:[?seed=1&tps=500], the built-in market (simulated), or replay:PATH[?speed=1&loop=true], a capture, a JSON file of getTransaction or getBlock, a folder of those, or - for standard input." default:"market:"`
-	Listen string   `help:"Address to listen on, host:port; port 0 takes a free one. Plain gRPC, without TLS." default:"127.0.0.1:10000"`
+	Listen []string `help:"Address to listen on, host:port; port 0 takes a free one. Plain gRPC, without TLS. Several make as many endpoints of one chain." default:"127.0.0.1:10000"`
 	Speed  *float64 `help:"How much faster than recorded to play; 1 is real time, 0 is as fast as the source is read and the slowest client takes it. Default 1, or what the source's URL says."`
 	Loop   bool     `help:"Begin again at the end of a recording, with slots, block heights and block times that go on rising."`
 	XToken string   `help:"Token that clients must send as x-token; empty lets everybody in." placeholder:"TOKEN"`
+
+	Faults string `help:"What goes wrong on purpose: a YAML file of faults, explained below." placeholder:"FILE"`
+	Truth  string `help:"Write what is true of the chain, whatever the faults make of it, to a file: one JSON object a line." placeholder:"FILE"`
 
 	NoWait        bool          `help:"Start a recording at once rather than when the first client has subscribed."`
 	EndWithSource bool          `help:"At the end of a recording, end the clients' streams and the program. Without it streams stay open."`
@@ -33,66 +37,61 @@ type geyserCmd struct {
 	MaxRequestKB  int           `help:"Largest request that is read, in KB." default:"4096" name:"max-request-kb"`
 }
 
+// Help explains the faults behind the flags.
+func (*geyserCmd) Help() string { return faults.Help() }
+
 // Run serves until the source ends (with --end-with-source) or ctx is done.
 func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 	if err := c.check(); err != nil {
+		return err
+	}
+	script, err := c.script()
+	if err != nil {
 		return err
 	}
 	src, err := openPlaySource(c.Source)
 	if err != nil {
 		return err
 	}
-	o := c.options(src, env.Log)
-	server, listener, err := c.prepare(ctx, o)
+	if err := c.checkChain(script, src); err != nil {
+		src.close()
+		return err
+	}
+	chain, err := newTruth(c.Truth, env.Log)
 	if err != nil {
 		src.close()
 		return err
 	}
-	defer listener.Close()
+	o := c.options(src, env.Log)
+	endpoints, err := c.endpoints(ctx, o, script, chain)
+	if err != nil {
+		src.close()
+		return errors.Join(err, chain.close())
+	}
+	defer endpoints.close()
 	env.Log.Info("playing", "source", src.Describe, "feed", src.Feed, "speed", o.Speed, "loop", o.Loop,
-		"waits_for_client", o.WaitForClient, "token", o.Token != "")
-	if _, err := fmt.Fprintf(env.Stdout, "swapcast geyser: %s\nlistening on %s (gRPC)\n", src.Describe, listener.Addr()); err != nil {
+		"waits_for_client", o.WaitForClient, "token", o.Token != "", "faults", c.Faults)
+	if err := endpoints.tell(env.Stdout, src.Describe); err != nil {
 		return err
 	}
-	watched, stopWatching := context.WithCancel(ctx)
-	watching := make(chan struct{})
-	go func() { // waited for below
-		defer close(watching)
-		watchReplay(watched, server, env.Log)
-	}()
-	err = server.Serve(ctx, listener,
+	err = endpoints.serve(ctx, env.Log,
 		grpc.MaxRecvMsgSize(c.MaxRequestKB<<10),
 		grpc.MaxConcurrentStreams(replay.DefaultMaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	)
-	stopWatching()
-	<-watching
-	s := server.Stats()
-	env.Log.Info("stopped", "played", s.Played, "skipped", s.Skipped, "passes", s.Passes, "slot", s.Slot)
 	if err != nil {
-		return fmt.Errorf("source %s: %w", c.Source, err)
+		err = fmt.Errorf("source %s: %w", c.Source, err)
 	}
-	return nil
-}
-
-// prepare makes the server and takes its port.
-func (c *geyserCmd) prepare(ctx context.Context, o replay.Options) (*replay.Server, net.Listener, error) {
-	if o.Loop && o.Reopen == nil {
-		return nil, nil, usagef("--loop: %s cannot be played twice", c.Source)
-	}
-	server, err := replay.New(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	listener, err := listenOn(ctx, "--listen", c.Listen)
-	return server, listener, err
+	return errors.Join(err, chain.close())
 }
 
 // check refuses values that flags' types let pass.
 func (c *geyserCmd) check() error {
 	switch {
+	case len(c.Listen) == 0:
+		return usagef("--listen is missing")
 	case c.Speed != nil && !(*c.Speed >= 0 && *c.Speed <= 1e6):
 		return usagef("--speed must be a number from 0 to 1e6")
 	case c.StoredSlots == 0 || c.StoredSlots < -1:
@@ -128,28 +127,4 @@ func (c *geyserCmd) options(src *playSource, log *slog.Logger) replay.Options {
 		o.SendCompression = c.Compression
 	}
 	return o
-}
-
-// progressEvery is the time between two lines that tell how far the player is.
-const progressEvery = 10 * time.Second
-
-// watchReplay logs the player's progress, and its end, until ctx is done.
-func watchReplay(ctx context.Context, server *replay.Server, log *slog.Logger) {
-	tick := time.NewTicker(progressEvery)
-	defer tick.Stop()
-	var last replay.Stats
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		s := server.Stats()
-		if s.Played != last.Played {
-			log.Info("played", "updates", s.Played, "updates_per_second", (s.Played-last.Played)/uint64(progressEvery/time.Second),
-				"slot", s.Slot, "first_stored_slot", s.FirstSlot, "stored_mb", s.StoredBytes>>20, "streams", s.Subscribers,
-				"skipped", s.Skipped, "incomplete_blocks", s.IncompleteBlocks)
-		}
-		last = s
-	}
 }

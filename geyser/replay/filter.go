@@ -246,7 +246,7 @@ func (m *matcher) send(u *update, k kind, body []byte, send func(*Message) error
 		return nil
 	}
 	m.counts[k]++
-	m.msg = Message{Slot: u.slot, Filters: m.names, Body: body}
+	m.msg = Message{Slot: u.slot, Filters: m.names, Body: body, kind: k}
 	return send(&m.msg)
 }
 

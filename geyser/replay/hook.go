@@ -23,6 +23,8 @@ type Message struct {
 	// Body is the encoded SubscribeUpdate without its filters. It is shared
 	// with other streams: a Sink that alters it makes its own copy.
 	Body []byte
+
+	kind kind
 }
 
 // Sink is the one interface through which everything leaves on a stream. The

@@ -53,6 +53,10 @@ const lastWords = 2 * time.Second
 // Serve plays to the clients of lis, which it closes, until Run ends. It makes
 // the grpc server itself; opts are added to it.
 func (s *Server) Serve(ctx context.Context, lis net.Listener, opts ...grpc.ServerOption) error {
+	if s.faults != nil {
+		s.conns = newConns(lis)
+		lis = s.conns
+	}
 	g := grpc.NewServer(opts...)
 	s.Register(g)
 	served := make(chan error, 1)

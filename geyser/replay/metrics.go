@@ -8,6 +8,7 @@ type Metrics struct {
 	sentTotal    [kinds]prometheus.Counter
 	skippedTotal prometheus.Counter
 	laggedTotal  prometheus.Counter
+	faultsTotal  *prometheus.CounterVec
 	streams      prometheus.Gauge
 }
 
@@ -26,6 +27,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		laggedTotal: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "swapcast_replay_lagged_total", Help: "Subscribers cut for being too slow.",
 		}),
+		faultsTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "swapcast_geyser_faults_total", Help: "Faults on request that struck, by fault.",
+		}, []string{"fault"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "swapcast_replay_streams", Help: "Subscribe streams that are open.",
 		}),
@@ -35,7 +39,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.sentTotal[k] = sent.WithLabelValues(k.String())
 	}
 	if r != nil {
-		r.MustRegister(played, sent, m.skippedTotal, m.laggedTotal, m.streams)
+		r.MustRegister(played, sent, m.skippedTotal, m.laggedTotal, m.faultsTotal, m.streams)
 	}
 	return m
 }
@@ -65,6 +69,12 @@ func (m *Metrics) skipped() {
 func (m *Metrics) lagged() {
 	if m != nil {
 		m.laggedTotal.Inc()
+	}
+}
+
+func (m *Metrics) fault(kind string) {
+	if m != nil {
+		m.faultsTotal.WithLabelValues(kind).Inc()
 	}
 }
 

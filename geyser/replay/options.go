@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/encoding"
 
 	_ "github.com/swapcast/swapcast/geyser" // registers gzip and zstd with grpc
+	"github.com/swapcast/swapcast/geyser/replay/faults"
 )
 
 // Source is what the server plays: updates in stream order, as a Yellowstone
@@ -97,6 +98,14 @@ type Options struct {
 
 	// Wrap is the seam for fault injection: see Sink. May be nil.
 	Wrap func(Stream, Sink) Sink
+
+	// Faults are what this server does wrong on purpose; none by default. The
+	// chain's are applied to the Source beforehand (faults.Script.Chain). Breaking
+	// and freezing connections needs Serve, which makes them.
+	Faults faults.Endpoint
+	// OnFault is told of each fault that strikes, from many goroutines, one at a
+	// time; it must not block. May be nil.
+	OnFault func(faults.Event)
 
 	Logger  *slog.Logger // nil logs nothing
 	Metrics *Metrics     // nil counts nothing

@@ -35,6 +35,10 @@ func (s *Server) play(ctx context.Context) (err error) {
 			return ctx.Err()
 		}
 	}
+	if s.faults != nil {
+		s.faults.start()
+		src = s.faults.feed(src)
+	}
 	p := &pacer{speed: s.opts.Speed, maxPause: s.opts.MaxPause}
 	for shift := (shift{}); ; {
 		before := s.progress.played.Load()
@@ -57,6 +61,9 @@ func (s *Server) play(ctx context.Context) (err error) {
 		}
 		if src, err = s.opts.Reopen(); err != nil {
 			return fmt.Errorf("reopen the source: %w", err)
+		}
+		if s.faults != nil {
+			src = s.faults.feed(src)
 		}
 		shift.again()
 	}
@@ -95,13 +102,17 @@ func (s *Server) put(ctx context.Context, u *pb.SubscribeUpdate) error {
 	if !s.opts.KeepCreatedAt {
 		now = s.opts.Now()
 	}
-	up, err := newUpdate(u, now)
+	up, err := newUpdate(localBank(u, s.opts.Faults.Number), now)
 	if errors.Is(err, errNothing) {
 		return nil // pings of a recorded stream
 	}
 	if err != nil {
 		s.skip(err)
 		return nil
+	}
+	if s.faults != nil {
+		up.at = time.Now().UnixNano()
+		s.faults.played(up.slot)
 	}
 	s.store.publish(up)
 	s.progress.played.Add(1)

@@ -3,9 +3,6 @@ package replay
 import (
 	"context"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // This file is the subscribers' side of the store: each reads its level's log
@@ -46,11 +43,11 @@ func (s *store) apply(sub *subscriber, r *request, noReplay bool) error {
 		return errNoReplay
 	}
 	oldest, any := s.firstAvailable()
-	if !any {
+	if !any && *r.fromSlot >= s.floor {
 		return nil // nothing played yet: all that comes is after from_slot
 	}
-	if *r.fromSlot < oldest {
-		return status.Errorf(codes.OutOfRange, "broadcast from %d is not available, last available: %d", *r.fromSlot, oldest)
+	if *r.fromSlot < max(oldest, s.floor) {
+		return outOfRange(*r.fromSlot, max(oldest, s.floor))
 	}
 	pos, found := s.seek(l, *r.fromSlot)
 	if !found { // the slot is yet to come
@@ -63,8 +60,9 @@ func (s *store) apply(sub *subscriber, r *request, noReplay bool) error {
 
 // read copies what comes next for sub into its batch. It is false where there
 // is nothing; the subscriber is then poked when there is. done says that
-// nothing more will come.
-func (s *store) read(sub *subscriber) (some, done bool, err error) {
+// nothing more will come. Updates that are younger than late are not there yet:
+// whoever is late looks again by a clock of its own.
+func (s *store) read(sub *subscriber, late time.Duration) (some, done bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub.batch = sub.batch[:0]
@@ -81,6 +79,9 @@ func (s *store) read(sub *subscriber) (some, done bool, err error) {
 	}
 	for sub.pos < log.next && len(sub.batch) < maxBatch {
 		u := log.at(sub.pos)
+		if late > 0 && time.Since(time.Unix(0, u.at)) < late {
+			break
+		}
 		if sub.pos >= sub.liveFrom || u.slot >= sub.fromSlot {
 			sub.batch = append(sub.batch, u)
 		}
@@ -89,9 +90,12 @@ func (s *store) read(sub *subscriber) (some, done bool, err error) {
 	if sub.pos == log.next {
 		sub.live = true
 	}
-	if len(sub.batch) > 0 || sub.pos < log.next {
+	if len(sub.batch) > 0 || late == 0 && sub.pos < log.next {
 		s.hasSpace()
 		return true, false, nil
+	}
+	if sub.pos < log.next {
+		return false, false, nil // late
 	}
 	sub.idle = true
 	return false, s.ended, nil
@@ -172,6 +176,30 @@ func (s *store) drain(ctx context.Context, limit uint64, patience time.Duration)
 		}
 	}
 	return nil
+}
+
+// cutAll ends every stream with err.
+func (s *store) cutAll(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sub := range s.subs {
+		sub.cutWith(err)
+	}
+}
+
+// forget lets from_slot reach back no further than the newest keep slots. What
+// streams have yet to read stays.
+func (s *store) forget(keep uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := uint64(len(s.order))
+	switch {
+	case n == 0 || keep >= n:
+	case keep == 0:
+		s.floor = s.order[n-1] + 1
+	default:
+		s.floor = max(s.floor, s.order[n-keep])
+	}
 }
 
 func (s *store) cutReason(sub *subscriber) error {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/replay/faults"
 )
 
 // FeedHeader is the response header that says what is played: "simulated" or
@@ -39,6 +40,8 @@ type Server struct {
 	closing chan struct{} // closed when Run ends: every stream ends
 	came    chan struct{} // one slot: a subscriber's request has been taken
 
+	faults     *misbehaviour  // nil: none
+	conns      *conns         // nil: not made by Serve; set before it serves
 	goroutines sync.WaitGroup // handlers and what they start
 	progress   progress
 
@@ -58,11 +61,13 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{
+	s := &Server{
 		opts: o, log: o.Logger,
 		store: newStore(&o), health: health.NewServer(),
 		closing: make(chan struct{}), came: make(chan struct{}, 1),
-	}, nil
+	}
+	s.faults = newMisbehaviour(s)
+	return s, nil
 }
 
 // Register adds the Geyser service and the standard health service to g. The
@@ -224,6 +229,8 @@ type Stats struct {
 	// because the source lacks some of their transactions.
 	IncompleteBlocks uint64
 	Ended            bool // the source has ended
+	// Faults counts the faults on request that have struck.
+	Faults map[faults.Kind]uint64
 }
 
 // Stats reads the server's state. It may be called at any time.
@@ -231,6 +238,7 @@ func (s *Server) Stats() Stats {
 	out := Stats{
 		Played: s.progress.played.Load(), Skipped: s.progress.skipped.Load(),
 		Passes: s.progress.passes.Load(), Ended: s.progress.ended.Load(),
+		Faults: s.faults.total(),
 	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

@@ -39,6 +39,9 @@ type store struct {
 	// its updates go even where a subscriber has yet to read them.
 	heavy uint64
 	heads heads
+	// floor is the lowest slot that from_slot can ask for, where a fault has the
+	// ones below it forgotten.
+	floor uint64
 
 	subs  map[*subscriber]struct{}
 	ended bool // nothing more will come
@@ -55,6 +58,7 @@ type slotRecord struct {
 	parent  uint64
 	reached [levels]bool
 	dead    bool
+	banks   banks
 	bytes   int64
 	// updates is all data of the slot in the order in which it came: no slot
 	// statuses, the assembled block among them.
@@ -101,7 +105,7 @@ func (s *store) publishData(u *update) {
 		rec.parent = u.parent
 	}
 	s.add(rec, u)
-	if block := rec.collect(u); block != nil {
+	if block := rec.banks.parts(&rec.blockParts, u.bank).collect(u); block != nil {
 		s.add(rec, block)
 	}
 }
@@ -116,7 +120,7 @@ func (s *store) add(rec *slotRecord, u *update) {
 	rec.bytes += n
 	s.bytes += n
 	for l := range levels {
-		if l == 0 || rec.reached[l] {
+		if l == 0 || rec.reached[l] && rec.banks.holds(u.bank) {
 			s.appendTo(l, rec, u)
 		}
 	}
@@ -145,6 +149,7 @@ func (s *store) publishStatus(u *update) {
 		if u.parent != 0 {
 			rec.parent = u.parent
 		}
+		rec.banks.status(u)
 		switch u.status {
 		case pb.SlotStatus_SLOT_CONFIRMED:
 			s.reach(rec, 1)
@@ -152,7 +157,7 @@ func (s *store) publishStatus(u *update) {
 			s.reach(rec, 1)
 			s.reach(rec, 2)
 		case pb.SlotStatus_SLOT_DEAD:
-			rec.dead = true
+			rec.dead = rec.banks.allDead(u.bank)
 		default:
 		}
 	}
@@ -181,7 +186,9 @@ func (s *store) reach(rec *slotRecord, l level) {
 		rec.reached[l] = true
 		s.heads.ancestor(rec.slot, l)
 		for _, u := range rec.updates {
-			s.appendTo(l, rec, u)
+			if rec.banks.holds(u.bank) {
+				s.appendTo(l, rec, u)
+			}
 		}
 	}
 }
@@ -270,10 +277,11 @@ func (s *store) cutWaiting(rec *slotRecord) {
 
 // firstAvailable is the lowest slot that from_slot can ask for.
 func (s *store) firstAvailable() (uint64, bool) {
-	if len(s.order) == 0 {
+	at, _ := slices.BinarySearch(s.order, s.floor)
+	if at == len(s.order) {
 		return 0, false
 	}
-	return s.order[0], true
+	return s.order[at], true
 }
 
 // seek finds where reading at level l from slot on has to start. It is false

@@ -18,6 +18,9 @@ import (
 // socket may hold up without holding up the stream's end.
 func (s *Server) Subscribe(stream pb.Geyser_SubscribeServer) error {
 	ctx := stream.Context()
+	if err := s.faults.admit(true); err != nil {
+		return err
+	}
 	if err := s.authorize(ctx); err != nil {
 		return err
 	}
@@ -34,14 +37,7 @@ func (s *Server) Subscribe(stream pb.Geyser_SubscribeServer) error {
 	if err := stream.SetHeader(metadata.Pairs(FeedHeader, s.feed())); err != nil {
 		return err
 	}
-	var sink Sink = &socketSink{stream: stream}
-	if s.opts.Wrap != nil {
-		info := Stream{Context: ctx, ID: id}
-		if p, ok := peer.FromContext(ctx); ok {
-			info.Peer = p.Addr.String()
-		}
-		sink = s.opts.Wrap(info, sink)
-	}
+	sink := s.sinkOf(stream, sub, id)
 	requests := make(chan error, 1)
 	written := make(chan error, 1)
 	s.goroutines.Go(func() { requests <- readRequests(stream, sub, sink) })
@@ -58,7 +54,9 @@ func (s *Server) Subscribe(stream pb.Geyser_SubscribeServer) error {
 		case err = <-written:
 		case <-sub.cutCh:
 			err = s.store.cutReason(sub)
-			s.opts.Metrics.lagged()
+			if !errors.Is(err, errShutdown) {
+				s.opts.Metrics.lagged()
+			}
 		case <-s.closing:
 			err = errShutdown
 		case <-ctx.Done():
@@ -68,6 +66,23 @@ func (s *Server) Subscribe(stream pb.Geyser_SubscribeServer) error {
 		log.Info("stream ended", "reason", reasonOf(err))
 		return err
 	}
+}
+
+// sinkOf builds the stream's way out: the socket, the faults before it, and what
+// Options.Wrap puts before both.
+func (s *Server) sinkOf(stream pb.Geyser_SubscribeServer, sub *subscriber, id uint64) Sink {
+	info := Stream{Context: stream.Context(), ID: id}
+	if p, ok := peer.FromContext(info.Context); ok {
+		info.Peer = p.Addr.String()
+	}
+	var sink Sink = &socketSink{stream: stream}
+	if sub.faults = s.faults.wrap(info.Context, sink, id, s.conns.find(info.Peer)); sub.faults != nil {
+		sink = sub.faults
+	}
+	if s.opts.Wrap != nil {
+		sink = s.opts.Wrap(info, sink)
+	}
+	return sink
 }
 
 func reasonOf(err error) string {
@@ -98,12 +113,17 @@ func readRequests(stream grpc.BidiStreamingServer[pb.SubscribeRequest, pb.Subscr
 
 // write sends sub what it asked for until the stream ends.
 func (s *Server) write(sub *subscriber, sink Sink) error {
-	pings := time.NewTicker(s.opts.PingInterval)
-	defer pings.Stop()
+	timers := newTimers(s.opts.PingInterval, sub.faults != nil)
+	defer timers.stop()
 	send := func(m *Message) error { return sink.Send(m) }
 	var pongs []int32
 	var r *request
 	for {
+		if sub.faults != nil {
+			if err := sub.faults.at(0); err != nil {
+				return err
+			}
+		}
 		if r, pongs = sub.todo(pongs); r != nil {
 			if err := s.store.apply(sub, r, s.opts.StoredSlots < 0); err != nil {
 				return err
@@ -116,12 +136,15 @@ func (s *Server) write(sub *subscriber, sink Sink) error {
 				return err
 			}
 		}
-		some, done, err := s.store.read(sub)
+		some, done, err := s.store.read(sub, s.faults.lateness())
 		if err != nil {
 			return err
 		}
 		if some {
 			for _, u := range sub.batch {
+				if err := sub.meet(u); err != nil {
+					return err
+				}
 				if err := sub.filters.each(u, &sub.match, send); err != nil {
 					return err
 				}
@@ -130,29 +153,62 @@ func (s *Server) write(sub *subscriber, sink Sink) error {
 		} else if done && s.endsStreams() {
 			return s.endReason()
 		}
-		if err := s.pause(sub, sink, pings, !some); err != nil {
+		if err := s.pause(sub, sink, timers, !some); err != nil {
 			return err
 		}
 	}
 }
 
+// timers are what a stream's writing goroutine wakes up by.
+type timers struct {
+	pings  *time.Ticker
+	faults *time.Ticker // nil: none to look for
+	tick   <-chan time.Time
+}
+
+func newTimers(ping time.Duration, faults bool) *timers {
+	t := &timers{pings: time.NewTicker(ping)}
+	if faults {
+		t.faults = time.NewTicker(faultTick)
+		t.tick = t.faults.C
+	}
+	return t
+}
+
+func (t *timers) stop() {
+	t.pings.Stop()
+	if t.faults != nil {
+		t.faults.Stop()
+	}
+}
+
+// meet lets the stream's faults see an update before filters do.
+func (s *subscriber) meet(u *update) error {
+	if s.faults == nil {
+		return nil
+	}
+	return s.faults.at(u.slot)
+}
+
 // pause sends a ping where one is due and, where idle, waits for something to
 // do.
-func (s *Server) pause(sub *subscriber, sink Sink, pings *time.Ticker, idle bool) error {
+func (s *Server) pause(sub *subscriber, sink Sink, t *timers, idle bool) error {
 	ping := func() error {
 		return sink.Send(s.control(&pb.SubscribeUpdate{UpdateOneof: &pb.SubscribeUpdate_Ping{Ping: &pb.SubscribeUpdatePing{}}}))
 	}
 	if !idle {
 		select {
-		case <-pings.C:
+		case <-t.pings.C:
 			return ping()
 		default:
 			return nil
 		}
 	}
 	select {
-	case <-pings.C:
+	case <-t.pings.C:
 		return ping()
+	case <-t.tick:
+		return nil
 	case <-sub.wake:
 		return nil
 	case <-sub.gone:

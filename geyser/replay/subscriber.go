@@ -49,6 +49,7 @@ type subscriber struct {
 	pongs   []int32
 
 	// Owned by the writing goroutine.
+	faults  *streamFaults // nil: none; set before the goroutine starts
 	filters *filterSet
 	match   matcher
 	batch   []*update

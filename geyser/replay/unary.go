@@ -16,6 +16,9 @@ var errNoBlock = status.Error(codes.Internal, "block is not available yet")
 
 // unary checks the token and says in the header what is played.
 func (s *Server) unary(ctx context.Context) error {
+	if err := s.faults.admit(false); err != nil {
+		return err
+	}
 	if err := s.authorize(ctx); err != nil {
 		return err
 	}
@@ -38,7 +41,7 @@ func (s *Server) SubscribeReplayInfo(ctx context.Context, _ *pb.SubscribeReplayI
 		return nil, err
 	}
 	out := &pb.SubscribeReplayInfoResponse{}
-	if s.opts.StoredSlots < 0 {
+	if s.opts.StoredSlots < 0 || s.faults.noReplay() {
 		return out, nil
 	}
 	s.store.mu.Lock()

@@ -10,6 +10,8 @@ import (
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/swapcast/swapcast/geyser/replay/faults"
 )
 
 // kind is what an update carries; its names are the metric's label values.
@@ -48,6 +50,8 @@ const (
 type update struct {
 	kind kind
 	slot uint64
+	bank uint64 // bank_id, 0 none
+	at   int64  // when it was published, Unix nanoseconds; for endpoints that are late
 	// body is the encoded SubscribeUpdate without `filters`, which differ from
 	// subscriber to subscriber.
 	body    []byte
@@ -105,6 +109,7 @@ func newUpdate(u *pb.SubscribeUpdate, now time.Time) (*update, error) {
 	default:
 		return nil, errNothing
 	}
+	out.bank = faults.Bank(u)
 	bare := &pb.SubscribeUpdate{UpdateOneof: u.GetUpdateOneof()}
 	body := make([]byte, 0, proto.Size(bare)+maxCreatedAt)
 	body, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(body, bare)
