@@ -26,7 +26,7 @@ import (
 // Yellowstone server that `swapcast geyser` runs, in this process and over an
 // in-memory connection: every source takes the same path.
 type upstream struct {
-	endpoints []*endpoint
+	endpoints []*upstreamEndpoint
 	feed      swapcast.Feed
 	describe  string
 	tokens    []swapcast.Token
@@ -38,8 +38,8 @@ type upstream struct {
 	repeats bool
 }
 
-// endpoint is one --source.
-type endpoint struct {
+// upstreamEndpoint is one --source.
+type upstreamEndpoint struct {
 	name       string
 	subscriber *geyser.Subscriber
 }
@@ -76,14 +76,14 @@ func openUpstream(c *serveCmd, log *slog.Logger, registry prometheus.Registerer,
 		if err != nil {
 			return nil, usagef("--source %q: %v", raw, err)
 		}
-		u.endpoints = append(u.endpoints, &endpoint{name: options.Name, subscriber: subscriber})
+		u.endpoints = append(u.endpoints, &upstreamEndpoint{name: options.Name, subscriber: subscriber})
 	}
 	return u, nil
 }
 
 // has tells whether there is an endpoint of that name.
 func (u *upstream) has(name string) bool {
-	return slices.ContainsFunc(u.endpoints, func(e *endpoint) bool { return e.name == name })
+	return slices.ContainsFunc(u.endpoints, func(e *upstreamEndpoint) bool { return e.name == name })
 }
 
 // authorities ranks the endpoints for where their copies of a transaction
