@@ -42,9 +42,9 @@ type Pool struct {
 	ReserveAsset, ReserveOther uint64
 	ReservesKnown              bool
 	LiquidityUSD               float64 // what the pool holds, US dollars
-	// DepthUSD is what Share is made of, age left out: how much of what the pool
-	// holds is trusted, in US dollars, and what it counts for where that is not
-	// known. Valid where USDKnown.
+	// DepthUSD is what Share is made of, age left out: twice what is trusted of what
+	// the pool holds of the other side, in US dollars, and what it counts for where
+	// that is not known. Valid where USDKnown.
 	DepthUSD float64
 	Share    float64 // of the weight behind the token's price, 0 to 1
 	Agrees   bool    // whether it stands within the band that makes the price

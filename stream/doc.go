@@ -1,7 +1,7 @@
-// Package stream is the WebSocket: it fans prices, trades and candles out to
-// clients.
+// Package stream is the WebSocket and its SSE twin: it fans prices, trades,
+// candles, balances and the state of the feed out to clients.
 //
-//	PublishPrice -> topic (one a mint, or a mint's candles of an interval: number, encode once)
+//	PublishPrice -> topic (of a mint, its candles of an interval, a wallet, at one commitment: number, encode once)
 //	  -> shard (one goroutine each: subscribers, mailboxes)
 //	    -> socket (one non-blocking write) -> client
 //
@@ -24,6 +24,30 @@
 // candles begins with the newest one, if there is any; an interval without a
 // trade has no message.
 //
+// Processed and confirmed updates of one asset are two topics: each has its own
+// subscriptions, numbers and history.
+//
+// # Nothing lost, nothing twice
+//
+// A client that names the epoch and the last seq that it has seen of an asset's
+// trades is given those after it out of the history, piece by piece as its socket
+// takes them, and then goes over to the live ones: each seq once, in order, or
+// within the range of a gap message. That holds from shard to shard too: what a
+// client has seen of a shard that was ahead, another one does not send again.
+// Retracts are numbered among the trades, so that they are neither lost nor
+// repeated either. A subscription's acknowledgement has the seq from which to
+// resume before anything has been seen.
+//
+// Of prices, balances and the status the newest state is enough; it comes with
+// every subscription. Of candles too, unless one ended while the client was away:
+// that is a gap. While nobody listens to a mint's candles or to a wallet, nothing
+// is numbered, and the numbers go on with a hole.
+//
+// A gap of the server's own (PublishGap) goes to every subscription that it may
+// concern, and later to who resumes from before it; who resumes from a seq that
+// the history has forgotten is told all that are recorded, rather too many than
+// too few.
+//
 // batch=1 lets updates share a frame as an array: it saves bytes of headers
 // and events in the client, nothing else.
 //
@@ -45,11 +69,18 @@
 //
 // Every queue has one, and a rule for when it is met:
 //
-//	shard queue      Limits.ShardQueue     prices, candles newest-only; trades, final candles dropped and told as a gap
+//	shard queue      Limits.ShardQueue     prices, candles, status newest-only; trades, final candles, balances dropped and told as a gap
 //	shard requests   the clients' rates    rate_limited, then closed with 1008
 //	prices, candles  Limits.QueuedPrices   newest of each subscription (at most Limits.Subscriptions)
 //	trades waiting   Limits.QueuedTrades   closed with 4408
 //	final candles    Limits.QueuedTrades   closed with 4408
+//	balances         Limits.QueuedTrades   closed with 4408
+//	server's gaps    one a subscription    the next ones wait as one that spans them
+//	what a client that resumes lacks       128 messages a turn, while its socket takes them
+//	history          Limits.HistoryTrades, HistoryTotal  the oldest forgotten, a gap for who comes for it
+//	server's gaps kept for who resumes     64, then the oldest become one
+//	wallets          Limits.Wallets, WatchedWallets  too_many_subscriptions
+//	OnWallet         one entry a wallet    what cancels out while a call lasts is not told
 //	answers waiting  Limits.QueuedReplies  closed with 4408
 //	control frames   1 KB behind a write   pongs dropped
 //	last prices      Limits.RetainedAssets the longest silent mint forgotten
@@ -58,15 +89,14 @@
 //
 // # Goroutines
 //
-// One for each shard, one for each connection (it reads), and one for each
-// socket that is full while it is. Run waits for all of them. State belongs to
+// One for each shard, one for each connection (it reads), one for each
+// socket that is full while it is, and one that calls OnWallet where that is set. Run waits for all of them. State belongs to
 // one of them or to a named lock: each struct says which.
 //
 // # Adding a channel
 //
-// channelByName knows the names. One that is kept by mint, as prices and
-// trades are, is a constant there and its encoder in wire; hubs, mailboxes and
-// shards do not change.
+// A channel is a constant in channels.go with its name and lane, a kind in frame.go
+// that says what a slow client gets of it, and its encoder in wire.
 //
 // The package is larger than the house's budget because the write path, the
 // registry and the limits share the connection; socket and frame know nothing

@@ -16,6 +16,8 @@ type Metrics struct {
 	refused       *prometheus.CounterVec // reason
 	dropped       *prometheus.CounterVec // channel, reason
 	evicted       prometheus.Counter
+	resumed       *prometheus.CounterVec // channel, outcome
+	replayed      prometheus.Counter
 	writes        prometheus.Counter
 	writtenBytes  prometheus.Counter
 
@@ -40,7 +42,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "swapcast_ws_messages_sent_total", Help: "Messages handed to sockets, by channel; answers to requests count as replies.",
 		}, []string{"channel"}),
 		conflated: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "swapcast_ws_conflated_total", Help: "Prices skipped because a newer one of the same asset took their place, for a slow client or within a window.",
+			Name: "swapcast_ws_conflated_total", Help: "Prices, candles and statuses skipped because a newer one took their place, for a slow client or within a window.",
 		}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "swapcast_ws_closed_total", Help: "Connections that ended, by close code.",
@@ -54,6 +56,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		evicted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "swapcast_ws_assets_evicted_total", Help: "Mints without subscribers whose last price was forgotten to keep within the limit.",
 		}),
+		resumed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "swapcast_ws_resumed_total", Help: "Subscriptions that went on where a client had left off, by channel and whether nothing (recovered) or something (gap) was missing.",
+		}, []string{"channel", "outcome"}),
+		replayed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "swapcast_ws_replayed_total", Help: "Trades and retracts given out of the history to clients that resume.",
+		}),
 		writes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "swapcast_ws_writes_total", Help: "Writes to sockets; messages sent over writes is the coalescing.",
 		}),
@@ -62,13 +70,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	reg.MustRegister(m.connections, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
-		m.evicted, m.writes, m.writtenBytes)
+		m.evicted, m.resumed, m.replayed, m.writes, m.writtenBytes)
 	// What has not happened yet is 0, not missing.
 	for k := range kinds {
 		m.sent.WithLabelValues(k.label())
 	}
 	for ch := range channels {
 		m.subscriptions.WithLabelValues(ch.name())
+		m.resumed.WithLabelValues(ch.name(), resumedWhole)
+		m.resumed.WithLabelValues(ch.name(), resumedGap)
 	}
 	for _, code := range []wire.CloseCode{
 		wire.CloseNormal, wire.CloseGoingAway, wire.CloseProtocolError, wire.CloseAbnormal, wire.ClosePolicy, wire.CloseTooBig,
@@ -112,6 +122,29 @@ func (m *Metrics) drop(channel, reason string) {
 func (m *Metrics) evict() {
 	if m != nil {
 		m.evicted.Inc()
+	}
+}
+
+// The outcomes of a subscription that goes on where a client has left off.
+const (
+	resumedWhole = "recovered"
+	resumedGap   = "gap"
+)
+
+func (m *Metrics) resume(ch channel, whole bool) {
+	if m == nil {
+		return
+	}
+	outcome := resumedGap
+	if whole {
+		outcome = resumedWhole
+	}
+	m.resumed.WithLabelValues(ch.name(), outcome).Inc()
+}
+
+func (m *Metrics) replay(n int) {
+	if m != nil {
+		m.replayed.Add(float64(n))
 	}
 }
 

@@ -133,6 +133,7 @@ func (t *topic) numbered(lane int) uint64 {
 // acknowledgement.
 func (s *shard) resume(sub *subscription, m missed) {
 	c := sub.conn
+	s.srv.opts.Metrics.resume(sub.channel, m.whole)
 	for i := range m.slots {
 		s.reply(c, upstreamGap(subKey{sub.topic, sub.channel}, &m.slots[i], kindReply))
 	}
@@ -216,6 +217,7 @@ func (s *shard) refillConn(c *conn) {
 func (s *shard) refillTrades(c *conn, subs []*subscription) {
 	known := func(t *topic) uint64 { return t.shards[s.index].seqs[laneTrades] }
 	s.refills = s.srv.history.refill(subs, known, refillChunk, s.refills[:0])
+	replayed := 0
 	for i := range s.refills {
 		r := &s.refills[i]
 		if r.lost.to != 0 {
@@ -230,7 +232,9 @@ func (s *shard) refillTrades(c *conn, subs []*subscription) {
 			s.srv.history.encoded(r.sub.topic, r.entry.seq, f)
 		}
 		s.deliverKept(c, f)
+		replayed++
 	}
+	s.srv.opts.Metrics.replay(replayed)
 	clear(s.refills)
 	for _, sub := range subs {
 		sub.behind = sub.next <= known(sub.topic)

@@ -28,8 +28,8 @@ type Request struct {
 // Since is the last that a client has seen: the server's run, and by asset the
 // seq within it.
 type Since struct {
-	Epoch string            `json:"epoch"`
-	Seqs  map[string]uint64 `json:"seqs"`
+	Epoch string
+	Seqs  map[string]uint64
 }
 
 // Bounds of a request beside its size, which the connection limits.
@@ -108,37 +108,19 @@ func (s *scanner) take(c byte) bool {
 
 // object reads the outer object.
 func (s *scanner) object(req *Request) error {
-	if !s.take('{') {
+	if s.peek() != '{' {
 		return s.fail("a JSON object is expected")
 	}
-	if s.take('}') {
-		return nil
-	}
 	var seen uint16
-	for {
-		name, err := s.text()
-		if err != nil {
-			return err
-		}
-		if !s.take(':') {
-			return s.fail("':' is expected")
-		}
+	return s.fields(func(name string) error {
 		if bit := fieldBit(name); bit != 0 {
 			if seen&bit != 0 {
 				return s.fail(name + " is given twice")
 			}
 			seen |= bit
 		}
-		if err := s.field(req, name); err != nil {
-			return err
-		}
-		if s.take('}') {
-			return nil
-		}
-		if !s.take(',') {
-			return s.fail("',' or '}' is expected")
-		}
-	}
+		return s.field(req, name)
+	})
 }
 
 // The fields of a request, to see one that comes twice.
@@ -317,19 +299,83 @@ func (s *scanner) id() (ID, error) {
 	return ID(raw), nil
 }
 
+// since reads how far a client has come. As in the request itself, fields that
+// it does not know are ignored, and what is given twice is refused.
 func (s *scanner) since() (*Since, error) {
 	if s.peek() != '{' {
 		return nil, s.fail("since is an object")
 	}
-	start := s.pos
-	if err := s.skip(1); err != nil {
-		return nil, err
-	}
 	since := new(Since)
-	if err := json.Unmarshal(s.data[start:s.pos], since); err != nil {
+	var epoch, seqs bool
+	err := s.fields(func(name string) (err error) {
+		switch {
+		case name != "epoch" && name != "seqs":
+			return s.skip(2)
+		case name == "epoch" && epoch, name == "seqs" && seqs:
+			return s.fail(name + " is given twice")
+		case s.peek() == 'n':
+			return s.word("null")
+		case name == "epoch":
+			epoch = true
+			since.Epoch, err = s.text()
+		default:
+			seqs = true
+			since.Seqs, err = s.seqs()
+		}
+		return err
+	})
+	return since, err
+}
+
+// seqs reads an object of seqs by asset.
+func (s *scanner) seqs() (map[string]uint64, error) {
+	if s.peek() != '{' {
 		return nil, s.fail("since holds an epoch and, by asset, a seq")
 	}
-	return since, nil
+	seqs := make(map[string]uint64)
+	return seqs, s.fields(func(name string) error {
+		if _, twice := seqs[name]; twice {
+			return s.fail("the seq of an asset is given twice")
+		}
+		s.space()
+		start := s.pos
+		if s.number() != nil {
+			return s.fail("a seq is a whole number, 0 or above")
+		}
+		seq, err := strconv.ParseUint(string(s.data[start:s.pos]), 10, 64)
+		if err != nil {
+			s.pos = start
+			return s.fail("a seq is a whole number, 0 or above")
+		}
+		seqs[name] = seq
+		return nil
+	})
+}
+
+// fields steps over an object and has each field's value read.
+func (s *scanner) fields(value func(name string) error) error {
+	s.pos++
+	if s.take('}') {
+		return nil
+	}
+	for {
+		name, err := s.text()
+		if err != nil {
+			return err
+		}
+		if !s.take(':') {
+			return s.fail("':' is expected")
+		}
+		if err := value(name); err != nil {
+			return err
+		}
+		if s.take('}') {
+			return nil
+		}
+		if !s.take(',') {
+			return s.fail("',' or '}' is expected")
+		}
+	}
 }
 
 // skip steps over any value, depth arrays and objects deep already.

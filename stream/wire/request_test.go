@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -63,30 +64,40 @@ func TestParseRequestRefuses(t *testing.T) {
 		`{"action":"ping","id":1e3}`:           "id is a string or an integer",
 		`{"action":"ping","id":{}}`:            "id is a string or an integer",
 		`{"action":"ping","id":true}`:          "id is a string or an integer",
-		`{"action":"ping","id":99999999999999999999}`:               "id is a string or an integer",
-		`{"action":"ping","id":"` + strings.Repeat("x", 200) + `"}`: "id is too long",
-		`{"action":"ping","id":"\q"}`:                               "bad escape",
-		`{"action":"p\u12g4ing"}`:                                   "bad escape",
-		"{\"action\":\"pi\nng\"}":                                   "control character",
-		`{"action":"ping`:                                           "without an end",
-		`{"action":"ping\`:                                          "without an end",
-		`{"action":"subscribe","assets":7}`:                         "a list of strings",
-		`{"action":"subscribe","assets":{}}`:                        "a list of strings",
-		`{"action":"subscribe","assets":["a"`:                       "',' or ']'",
-		`{"action":"subscribe","assets":["a",]}`:                    "a JSON value is expected",
-		`{"action":"ping","since":[]}`:                              "since is an object",
-		`{"action":"ping","since":{"epoch":1}}`:                     "since holds",
-		`{"action":"ping","since":{"seqs":{"m":-1}}}`:               "since holds",
-		`{"action":"ping","x":tru}`:                                 "a JSON value is expected",
-		`{"action":"ping","x":01}`:                                  "a JSON value is expected",
-		`{"action":"ping","x":-}`:                                   "a JSON value is expected",
-		`{"action":"ping","x":}`:                                    "a JSON value is expected",
-		`{"action":"ping","x":{"a" 1}}`:                             "':' is expected",
-		`{"action":"ping","x":{1:1}}`:                               "a field's name",
-		`{"action":"ping","x":[1 2]}`:                               "',' is expected",
-		"{\"action\":\"ping\",\"x\":\"\xff\"}":                      "UTF-8",
-		deep(8):                                                     "nested too deeply",
-		deep(30000):                                                 "nested too deeply",
+		`{"action":"ping","id":99999999999999999999}`:                   "id is a string or an integer",
+		`{"action":"ping","id":"` + strings.Repeat("x", 200) + `"}`:     "id is too long",
+		`{"action":"ping","id":"\q"}`:                                   "bad escape",
+		`{"action":"p\u12g4ing"}`:                                       "bad escape",
+		"{\"action\":\"pi\nng\"}":                                       "control character",
+		`{"action":"ping`:                                               "without an end",
+		`{"action":"ping\`:                                              "without an end",
+		`{"action":"subscribe","assets":7}`:                             "a list of strings",
+		`{"action":"subscribe","assets":{}}`:                            "a list of strings",
+		`{"action":"subscribe","assets":["a"`:                           "',' or ']'",
+		`{"action":"subscribe","assets":["a",]}`:                        "a JSON value is expected",
+		`{"action":"ping","since":[]}`:                                  "since is an object",
+		`{"action":"ping","since":{"epoch":1}}`:                         "a string is expected",
+		`{"action":"ping","since":{"epoch":"a","epoch":"b"}}`:           "epoch is given twice",
+		`{"action":"ping","since":{"seqs":{},"seqs":{}}}`:               "seqs is given twice",
+		`{"action":"ping","since":{"seqs":[]}}`:                         "since holds",
+		`{"action":"ping","since":{"seqs":{"m":-1}}}`:                   "a seq is a whole number",
+		`{"action":"ping","since":{"seqs":{"m":1.5}}}`:                  "a seq is a whole number",
+		`{"action":"ping","since":{"seqs":{"m":1e3}}}`:                  "a seq is a whole number",
+		`{"action":"ping","since":{"seqs":{"m":"1"}}}`:                  "a seq is a whole number",
+		`{"action":"ping","since":{"seqs":{"m":null}}}`:                 "a seq is a whole number",
+		`{"action":"ping","since":{"seqs":{"m":1,"m":1}}}`:              "given twice",
+		`{"action":"ping","since":{"seqs":{"m":18446744073709551616}}}`: "a seq is a whole number",
+		`{"action":"ping","since":{"seqs":{"m":1}`:                      "',' or '}'",
+		`{"action":"ping","x":tru}`:                                     "a JSON value is expected",
+		`{"action":"ping","x":01}`:                                      "a JSON value is expected",
+		`{"action":"ping","x":-}`:                                       "a JSON value is expected",
+		`{"action":"ping","x":}`:                                        "a JSON value is expected",
+		`{"action":"ping","x":{"a" 1}}`:                                 "':' is expected",
+		`{"action":"ping","x":{1:1}}`:                                   "a field's name",
+		`{"action":"ping","x":[1 2]}`:                                   "',' is expected",
+		"{\"action\":\"ping\",\"x\":\"\xff\"}":                          "UTF-8",
+		deep(8):                                                         "nested too deeply",
+		deep(30000):                                                     "nested too deeply",
 	} {
 		_, err := ParseRequest([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), reason) {
@@ -114,6 +125,7 @@ func TestParseRequestKeepsTheIDOfABadRequest(t *testing.T) {
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
 		`{"action":"subscribe","assets":["m","n"],"id":"7","since":{"epoch":"e","seqs":{"m":1}}}`,
+		`{"action":"subscribe","since":{"x":[{}],"epoch":null,"seqs":{"m":18446744073709551615,"\u006e":0}},"wallets":"w"}`, `{"action":"x","since":null}`,
 		`{"action":"ping","id":-9,"x":[{"y":[1.5e-3,null,true]}]}`, `{"action":"ping"`, `{"a":"\ud800\"`, "{\"action\":\"\xff\"}", `{"action":"x","id":1,"id":2}`,
 	} {
 		f.Add([]byte(s))
@@ -133,14 +145,26 @@ func FuzzParseRequest(f *testing.F) {
 			Interval   string          `json:"interval"`
 			Commitment string          `json:"commitment"`
 			ID         json.RawMessage `json:"id"`
+			Since      *struct {
+				Epoch string            `json:"epoch"`
+				Seqs  map[string]uint64 `json:"seqs"`
+			} `json:"since"`
 		}
 		var exact map[string]json.RawMessage
 		if err := json.Unmarshal(data, &exact); err != nil {
 			t.Fatalf("%q was taken and is not JSON: %v", data, err)
 		}
 		for name := range exact { // the library's structs take any case, the protocol does not
-			for _, known := range []string{"action", "channel", "assets", "interval", "commitment", "id"} {
+			for _, known := range []string{"action", "channel", "assets", "interval", "commitment", "id", "since"} {
 				if name != known && strings.EqualFold(name, known) {
+					return
+				}
+			}
+		}
+		var since map[string]json.RawMessage
+		if err := json.Unmarshal(exact["since"], &since); err == nil {
+			for name := range since {
+				if name != "epoch" && name != "seqs" && (strings.EqualFold(name, "epoch") || strings.EqualFold(name, "seqs")) {
 					return
 				}
 			}
@@ -150,6 +174,9 @@ func FuzzParseRequest(f *testing.F) {
 		}
 		if std.Action != r.Action || (std.Channel != nil && *std.Channel != r.Channel) || std.Interval != r.Interval || std.Commitment != r.Commitment {
 			t.Errorf("%q: %+v against %+v", data, r, std)
+		}
+		if (std.Since == nil) != (r.Since == nil) || r.Since != nil && (std.Since.Epoch != r.Since.Epoch || !maps.Equal(std.Since.Seqs, r.Since.Seqs)) {
+			t.Errorf("%q: since %+v against %+v", data, r.Since, std.Since)
 		}
 		if id := string(std.ID); id != "null" && id != string(r.ID) {
 			t.Errorf("%q: id %q against %q", data, r.ID, id)

@@ -126,5 +126,6 @@ function draw(row, t, now) {
   write(row.change, change);
   row.change.dataset.direction = direction;
   write(row.volume, t.volume24hUsd > 0 ? `$${format.compact(Math.round(t.volume24hUsd))}` : '–');
-  write(row.trades, `${format.compact(t.trades)} trade${t.trades === 1 ? '' : 's'}`);
+  write(row.trades, `${format.compact(t.trades)} tr.`);
+  row.trades.title = `${t.trades} trades seen`;
 }

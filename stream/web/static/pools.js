@@ -90,17 +90,17 @@ function draw(row, p, price) {
   const { part, text } = words.curve(p.curve);
   const stage = p.curve ? ` · ${part === null ? text : `curve ${text}`}` : '';
   write(row.name, p.source + stage);
-  write(row.other, p.otherSymbol || format.short(p.otherAssetId));
-  row.name.title = `${row.name.textContent}, against ${row.other.textContent}`;
+  write(row.other, p.otherSymbol);
+  row.name.title = `${row.name.textContent}, against ${p.otherSymbol || p.otherAssetId}`;
   write(row.depth, p.depthUsd > 0 ? format.usd(p.depthUsd) : '–');
-  write(row.holds, p.liquidityUsd > 0 ? `of ${format.usd(p.liquidityUsd)}` : '');
-  row.depth.parentElement.title = 'Depth that is trusted, of what the pool holds';
+  write(row.holds, p.liquidityUsd > 0 ? format.usd(p.liquidityUsd) : '');
+  row.holds.title = 'What the pool holds';
   row.share.set(p.share, `${(p.share * 100).toFixed(p.share < 0.1 ? 1 : 0)}%`);
   write(row.price, format.price(p.price));
   row.price.title = format.fullPrice(p.price);
   const { text: off, direction } = format.change(price, p.price);
-  write(row.off, !off ? '' : p.agrees ? off : `${off}, left out`);
+  write(row.off, !off ? '' : p.agrees ? off : `${off} out`);
   row.off.className = p.agrees ? '' : 'outside';
-  row.off.title = direction === 0 ? 'At the price' : 'Against the price of the token';
+  row.off.title = `${direction === 0 ? 'At the price of the token' : 'Against the price of the token'}${p.agrees ? '' : '; left out of it'}`;
   row.tr.classList.toggle('outside', !p.agrees);
 }
