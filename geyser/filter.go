@@ -337,6 +337,24 @@ func (p *plan) learn(refusal string) (how string, ok bool) {
 	return how, ok
 }
 
+// suspect leaves the wallets out where the server may have refused them without
+// a word, and lets them in again where that did not help: it is called while
+// streams stay open and bring nothing. It reports whether they are out now.
+func (p *plan) suspect() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.selects() || len(p.filter.Wallets) == 0 || len(p.filter.Programs) == 0 {
+		return false
+	}
+	out := p.noWallets.IsZero()
+	p.noWallets = time.Time{}
+	if out {
+		p.noWallets = time.Now()
+	}
+	p.divide(true)
+	return out
+}
+
 // lower makes limit the new bound, or half of what was asked for where the
 // server named none, and reports whether that is a narrower one that can work.
 func lower(bound *int, limit, asked int) bool {

@@ -421,3 +421,32 @@ func TestRefusedFilter(t *testing.T) {
 		t.Errorf("status: %+v", st)
 	}
 }
+
+// TestSilentRefusal: a server that takes the filters and sends nothing gets the
+// next request without wallets; where that is not the reason, they come back.
+func TestSilentRefusal(t *testing.T) {
+	o := serve(t, func(req *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+		if len(req.Transactions) > 1 {
+			return hold(s)
+		}
+		return tell(begun(1))(req, s)
+	})
+	o.Programs, o.Wallets, o.TokenAccounts = keys(1, 2), keys(2, 3), TokenAccountsOn
+	o.StaleAfter = 300 * time.Millisecond
+	r := start(t, o, 10)
+	r.next(t).Release()
+	if st := r.sub.Status(); st.Uncovered != 3 || st.Reconnects < silentStreams {
+		t.Errorf("status: %+v", st)
+	}
+
+	p := newPlan(&o)
+	for _, out := range []bool{true, false, true} {
+		if p.suspect() != out || (p.uncovered() == 3) != out {
+			t.Errorf("wallets out: %v, want %v", !out, out)
+		}
+	}
+	p = newPlan(&Options{Wallets: keys(2, 3)})
+	if p.suspect() {
+		t.Error("nothing would be left to ask for")
+	}
+}

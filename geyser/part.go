@@ -25,6 +25,7 @@ type part struct {
 
 	// owned by run
 	failures int
+	silent   int // streams in a row that stayed open and brought nothing
 
 	// guarded by mu
 	mu       sync.Mutex
@@ -207,6 +208,9 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 		p.breaker.abandon()
 		return 0, fmt.Errorf("geyser endpoint %s refuses the subscription: %w", p.opts.Name, end.err)
 	}
+	if p.suspicious(reason, brought) {
+		act = retryAlarm
+	}
 	p.reconnects.Add(1)
 	p.metrics.reconnect(reason)
 	switch {
@@ -224,6 +228,24 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 	p.log.Log(ctx, level, "stream ended; reconnecting", "reason", string(reason), "error", end.text(),
 		"failures", p.failures, "delay", delay.Round(time.Millisecond), "breaker", p.breaker.current().String())
 	return delay, nil
+}
+
+// silentStreams is how many streams in a row may stay open without any data
+// until the filters are suspected: the plugin has been seen to refuse some so.
+const silentStreams = 2
+
+// suspicious reports whether the filters may be why nothing comes.
+func (p *part) suspicious(reason Reason, brought bool) bool {
+	if brought || reason != ReasonStale {
+		p.silent = 0
+		return false
+	}
+	if p.silent++; p.silent < silentStreams {
+		return false
+	}
+	p.log.Error("streams stay open and bring nothing: the endpoint is stuck, or refuses the filters without a word",
+		"streams", p.silent, "wallets_left_out", p.plan.suspect())
+	return true
 }
 
 // delay is the wait before the next try; the breaker's comes on top.
