@@ -24,7 +24,7 @@ type geyserCmd struct {
 	Loop   bool     `help:"Begin again at the end of a recording, with slots, block heights and block times that go on rising."`
 	XToken string   `help:"Token that clients must send as x-token; empty lets everybody in." placeholder:"TOKEN"`
 
-	Faults string `help:"What goes wrong on purpose: a YAML file of faults, explained below." placeholder:"FILE"`
+	Faults string `help:"What goes wrong on purpose: a YAML file of faults, explained above." placeholder:"FILE"`
 	Truth  string `help:"Write what is true of the chain, whatever the faults make of it, to a file: one JSON object a line." placeholder:"FILE"`
 
 	NoWait        bool          `help:"Start a recording at once rather than when the first client has subscribed."`

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,11 +104,12 @@ func (e endpoints) close() {
 
 // tell says where to find the endpoints.
 func (e endpoints) tell(w io.Writer, source string) error {
-	text := "swapcast geyser: " + source + "\n"
+	var text strings.Builder
+	fmt.Fprintf(&text, "swapcast geyser: %s\n", source)
 	for _, one := range e {
-		text += fmt.Sprintf("listening on %s (gRPC)\n", one.listener.Addr())
+		fmt.Fprintf(&text, "listening on %s (gRPC)\n", one.listener.Addr())
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, text.String())
 	return err
 }
 

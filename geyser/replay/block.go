@@ -72,7 +72,7 @@ func (b *blockParts) collect(u *update) *update {
 	}
 	b.txs, b.entries, b.accounts = nil, nil, nil
 	slices.SortStableFunc(f.txs, func(x, y *update) int { return compare(x.tx.index, y.tx.index) })
-	return &update{kind: kindBlock, slot: u.slot, block: f, created: u.created}
+	return &update{kind: kindBlock, slot: u.slot, bank: u.bank, block: f, created: u.created}
 }
 
 func compare(a, b uint64) int {

@@ -57,15 +57,15 @@ func troubled(t *testing.T, text string, src replay.Source, o replay.Options) (*
 }
 
 // played is all that one client gets of src under text.
-func played(t *testing.T, text string, src []*pb.SubscribeUpdate, r *pb.SubscribeRequest) ([]string, error, *strikes) {
+func played(t *testing.T, text string, src []*pb.SubscribeUpdate, r *pb.SubscribeRequest) (got []string, err error, log *strikes) { //nolint:staticcheck // the error is the stream's, one result of three
 	t.Helper()
-	_, c, log := troubled(t, text, &list{updates: src}, replay.Options{WaitForClient: true, EndWithSource: true})
+	var c pb.GeyserClient
+	_, c, log = troubled(t, text, &list{updates: src}, replay.Options{WaitForClient: true, EndWithSource: true})
 	us, err := all(open(t, c, r))
-	var out []string
 	for _, u := range us {
-		out = append(out, word(u))
+		got = append(got, word(u))
 	}
-	return out, err, log
+	return got, err, log
 }
 
 func TestCut(t *testing.T) {

@@ -224,12 +224,22 @@ from the server's, for all streams at once. The chain's time is its source's.
 }
 
 func writeHelp(b *strings.Builder, s *spec) {
-	fmt.Fprintf(b, "  %s: %s", s.kind, s.help)
-	if s.unit != perSlot {
-		fmt.Fprintf(b, "; rate is per %s", s.unit)
-	}
+	fmt.Fprintf(b, "  %s", s.kind)
 	if s.params != "" {
 		fmt.Fprintf(b, " {%s}", s.params)
 	}
 	b.WriteByte('\n')
+	text := s.help
+	if s.unit != perSlot {
+		text += fmt.Sprintf("; rate is per %s", s.unit)
+	}
+	const width = 76
+	for line := ""; text != ""; {
+		word, rest, _ := strings.Cut(text, " ")
+		line, text = line+" "+word, rest
+		if next, _, _ := strings.Cut(rest, " "); rest == "" || len(line)+1+len(next) > width {
+			fmt.Fprintf(b, "     %s\n", line)
+			line = ""
+		}
+	}
 }
