@@ -94,7 +94,7 @@ func (m *Market) published(mint solana.PublicKey) published {
 		return published{}
 	}
 	st := &ms.state
-	return published{st.usd, st.liquidityUSD, st.priced, st.cause}
+	return published{st.usd, st.liquidityUSD, st.priced, ms.cause}
 }
 
 func (m *Market) book(mint solana.PublicKey) *candleBook {

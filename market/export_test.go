@@ -18,7 +18,7 @@ func CurveListed(dex string) bool {
 // JournalEntries is how much the journal holds: entries, and records of all logs.
 func (m *Market) JournalEntries() (entries, records int) {
 	j, to := m.journal, m.marks()
-	n := to.mints - j.mints.from + to.quotes - j.quotes.from + to.pools - j.pools.from + to.trades - j.trades.from +
+	n := to.mints - j.mints.from + to.causes - j.causes.from + to.olds - j.olds.from + to.quotes - j.quotes.from + to.pools - j.pools.from + to.trades - j.trades.from +
 		to.books - j.books.from + to.openings - j.openings.from + to.pushes - j.pushes.from + to.comings - j.comings.from +
 		to.mintUse - m.mintUse.moves.from + to.poolUse - m.poolUse.moves.from +
 		to.tradeUse - m.tradeUse.moves.from + to.candleUse - m.candleUse.moves.from
@@ -68,6 +68,7 @@ func dumpMint(ms *mintState) []string {
 	lines := []string{
 		fmt.Sprintf("mint %s rank %d decimals %d %v", ms.mint, ms.rank, ms.decimals, ms.decimalsKnown),
 		fmt.Sprintf("  state %+v", ms.state),
+		fmt.Sprintf("  cause %+v", ms.cause),
 		fmt.Sprintf("  quote %+v", ms.quote),
 	}
 	for i, p := range ms.pools {

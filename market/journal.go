@@ -25,6 +25,8 @@ type journal struct {
 	quotes   undoLog[quoteImage]
 	pools    undoLog[poolImage]
 	trades   undoLog[tradeImage]
+	olds     undoLog[swapcast.Trade] // that others took the place of
+	causes   undoLog[causeImage]
 	books    undoLog[bookImage]
 	openings undoLog[openImage]
 	pushes   undoLog[pushImage]
@@ -100,8 +102,8 @@ type tokenList struct {
 
 // marks is where each log stood.
 type marks struct {
-	mints, quotes, pools, trades, books, openings, pushes, comings uint64
-	mintUse, poolUse, tradeUse, candleUse                          uint64
+	mints, causes, quotes, pools, trades, olds, books, openings, pushes, comings uint64
+	mintUse, poolUse, tradeUse, candleUse                                        uint64
 }
 
 type mintImage struct {
@@ -109,6 +111,11 @@ type mintImage struct {
 	decimals      uint8
 	decimalsKnown bool
 	state         mintFacts
+}
+
+type causeImage struct {
+	ms    *mintState
+	cause cause
 }
 
 type quoteImage struct {
@@ -124,9 +131,8 @@ type poolImage struct {
 // tradeImage is of a trade that was added to a mint's ring.
 type tradeImage struct {
 	ms   *mintState
-	over bool // in the place of old
+	over bool // in the place of another, which is in the log of those
 	full bool // the ring's, before
-	old  swapcast.Trade
 }
 
 type bookImage struct {
@@ -232,7 +238,7 @@ func (m *Market) keepJournal(bound int) {
 func (m *Market) marks() marks {
 	j := m.journal
 	return marks{
-		mints: j.mints.to, quotes: j.quotes.to, pools: j.pools.to, trades: j.trades.to,
+		mints: j.mints.to, causes: j.causes.to, quotes: j.quotes.to, pools: j.pools.to, trades: j.trades.to, olds: j.olds.to,
 		books: j.books.to, openings: j.openings.to, pushes: j.pushes.to, comings: j.comings.to,
 		mintUse: m.mintUse.moves.to, poolUse: m.poolUse.moves.to,
 		tradeUse: m.tradeUse.moves.to, candleUse: m.candleUse.moves.to,
@@ -254,6 +260,7 @@ func (m *Market) forgetOldest() {
 	for i := j.comings.from; i < to.comings; i++ {
 		*j.comings.at(i) = coming{}
 	}
+	j.causes.from, j.olds.from = to.causes, to.olds
 	j.mints.from, j.quotes.from, j.pools.from, j.trades.from = to.mints, to.quotes, to.pools, to.trades
 	j.books.from, j.openings.from, j.pushes.from, j.comings.from = to.books, to.openings, to.pushes, to.comings
 	m.mintUse.moves.from, m.poolUse.moves.from = to.mintUse, to.poolUse
@@ -273,6 +280,14 @@ func (j *journal) mint(ms *mintState) {
 	r := j.mints.push()
 	r.ms, r.decimals, r.decimalsKnown = ms, ms.decimals, ms.decimalsKnown
 	r.state = ms.state
+}
+
+func (j *journal) cause(ms *mintState) {
+	if j == nil {
+		return
+	}
+	r := j.causes.push()
+	r.ms, r.cause = ms, ms.cause
 }
 
 func (j *journal) quote(ms *mintState) {
@@ -296,7 +311,7 @@ func (j *journal) trade(ms *mintState, bound int) {
 	t, r := &ms.trades, j.trades.push()
 	r.ms, r.full = ms, t.full
 	if r.over = t.full || len(t.buf) >= bound; r.over {
-		r.old = t.buf[t.next]
+		*j.olds.push() = t.buf[t.next]
 	}
 }
 

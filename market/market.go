@@ -256,16 +256,18 @@ func (m *Market) price(s *swapcast.Swap, base, quote *mintState, out *Update) {
 	c := causeOf(s)
 	e := m.estimate(base, &m.scratch)
 	m.keepQuote(base, &e)
-	base.state.cause = c
+	m.journal.cause(base)
+	base.cause = c
 	out.Prices = append(out.Prices, m.publish(base, &e))
-	if quote.reference() && quote.state.cause.slot == s.Slot && quote.state.priced {
+	if quote.reference() && quote.cause.slot == s.Slot && quote.state.priced {
 		return
 	}
 	e = m.estimate(quote, &m.scratch)
 	if quote.reference() && !e.usdKnown {
 		return
 	}
-	quote.state.cause = c
+	m.journal.cause(quote)
+	quote.cause = c
 	out.Prices = append(out.Prices, m.publish(quote, &e))
 }
 
@@ -276,7 +278,7 @@ func (m *Market) publish(ms *mintState, e *estimate) swapcast.Price {
 }
 
 func (m *Market) priceOf(ms *mintState, e *estimate) swapcast.Price {
-	c := &ms.state.cause
+	c := &ms.cause
 	return swapcast.Price{
 		Mint: ms.mint,
 		USD:  e.usd, Known: e.usdKnown,

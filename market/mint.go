@@ -21,6 +21,7 @@ type mintState struct {
 	pools         []*pool // as base, or as quote where it is no reference mint
 	state         mintFacts
 	trades        ring
+	cause         cause            // of the price that was published last
 	quote         secondQuote      // of second quotes
 	links         links[mintState] // in Market.mintUse
 	tradeLinks    links[mintState] // in Market.tradeUse, where trades are kept
@@ -29,9 +30,8 @@ type mintState struct {
 }
 
 // mintFacts is all that a swap changes in a mint beside its pools, its trades, its
-// candles and its value as a quote; a plain value, so that an earlier one can be put back.
+// candles, its cause and its value as a quote; a plain value, so that an earlier one can be put back.
 type mintFacts struct {
-	cause        cause
 	firstSlot    uint64
 	lastSlot     uint64
 	trades       uint64

@@ -43,7 +43,7 @@ type Options struct {
 	// Processed. Whoever feeds a market with confirmed slots only says so here.
 	Commitment swapcast.Commitment
 	// JournalSwaps bounds the swaps that Retract can take back; 0 keeps no
-	// journal. It costs about 2.5 kB a swap that is not yet settled. Beyond it
+	// journal. It costs about 2 kB a swap that is not yet settled. Beyond it
 	// the oldest are forgotten and counted.
 	JournalSwaps int
 	// StaleAfter is how long after the last receipt readers call a price stale;

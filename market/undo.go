@@ -1,5 +1,7 @@
 package market
 
+import "github.com/swapcast/swapcast"
+
 // undoTo takes the state back to before the entry at a position, and the journal
 // with it. The entries stay readable at their positions, as undoLog.at says.
 func (m *Market) undoTo(first uint64) {
@@ -35,6 +37,10 @@ func (m *Market) undo(to *marks) {
 		r := j.mints.pop()
 		r.ms.decimals, r.ms.decimalsKnown, r.ms.state = r.decimals, r.decimalsKnown, r.state
 	}
+	for j.causes.to > to.causes {
+		r := j.causes.pop()
+		r.ms.cause = r.cause
+	}
 	for j.quotes.to > to.quotes {
 		r := j.quotes.pop()
 		r.ms.quote = r.quote
@@ -45,7 +51,11 @@ func (m *Market) undo(to *marks) {
 	}
 	for j.trades.to > to.trades {
 		r := j.trades.pop()
-		r.ms.trades.undo(r)
+		var old *swapcast.Trade
+		if r.over {
+			old = j.olds.pop()
+		}
+		r.ms.trades.undo(old, r.full)
 	}
 	for j.pushes.to > to.pushes {
 		r := j.pushes.pop()
@@ -124,9 +134,10 @@ func (ms *mintState) undrop(p *pool, at int) {
 	ms.pools[last], ms.pools[at] = ms.pools[at], p
 }
 
-// undo takes the newest trade off again.
-func (r *ring) undo(i *tradeImage) {
-	if !i.over {
+// undo takes the newest trade off again, which took the place of an old one or,
+// where that is nil, of none.
+func (r *ring) undo(old *swapcast.Trade, full bool) {
+	if old == nil {
 		last := len(r.buf) - 1
 		r.buf = r.buf[:last]
 		return
@@ -134,7 +145,7 @@ func (r *ring) undo(i *tradeImage) {
 	if r.next--; r.next < 0 {
 		r.next = len(r.buf) - 1
 	}
-	r.buf[r.next], r.full = i.old, i.full
+	r.buf[r.next], r.full = *old, full
 }
 
 // undo takes the newest bar off again.
