@@ -41,6 +41,7 @@ type book struct {
 	settled   uint64
 	check     uint64
 	log       []string
+	forgets   bool // it is made to forget slots while they may come again
 }
 
 func newBook(t failer, o ledger.Options) *book {
@@ -104,7 +105,7 @@ func (b *book) step(s *ledger.Step) {
 			if tx.Slot != s.Slot || tx.Slot <= b.settled {
 				b.t.Fatalf("retract of %s@%d in a step of %d, settled %d", name(tx.Signature), tx.Slot, s.Slot, b.settled)
 			}
-			if _, told := b.confirmed[tx.Signature]; told && s.Reason != ledger.RetractMoved {
+			if got, told := b.confirmed[tx.Signature]; told && s.Reason != ledger.RetractMoved && !b.forgotten(got, tx) {
 				b.t.Fatalf("retract (%s) of the confirmed %s@%d", s.Reason, name(tx.Signature), tx.Slot)
 			}
 			delete(b.processed, tx.Signature)
@@ -158,15 +159,22 @@ func countedOf(tx *ledger.Tx) counted {
 
 func (b *book) apply(tx *ledger.Tx) {
 	b.t.Helper()
-	if got, ok := b.processed[tx.Signature]; ok {
+	if got, ok := b.processed[tx.Signature]; ok && !b.forgotten(got, tx) {
 		b.t.Fatalf("%s counts twice: in %d, then in %d\n%s", name(tx.Signature), got.slot, tx.Slot, strings.Join(b.log, "\n"))
 	}
 	b.processed[tx.Signature] = countedOf(tx)
 }
 
+// forgotten reports whether the ledger cannot know any more that the signature
+// counted in another slot.
+func (b *book) forgotten(got counted, tx *ledger.Tx) bool {
+	life, _ := b.l.Life(got.slot)
+	return b.forgets && got.slot != tx.Slot && life.Txs == 0
+}
+
 func (b *book) tell(tx *ledger.Tx) {
 	b.t.Helper()
-	if got, ok := b.confirmed[tx.Signature]; ok {
+	if got, ok := b.confirmed[tx.Signature]; ok && !b.forgotten(got, tx) {
 		b.t.Fatalf("%s is confirmed twice: in %d, then in %d", name(tx.Signature), got.slot, tx.Slot)
 	}
 	b.confirmed[tx.Signature] = countedOf(tx)

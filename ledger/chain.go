@@ -65,6 +65,9 @@ func (l *Ledger) setAside(s *slotState, reason string, out *Effects) {
 // later ones were confirmed to the outside.
 func (l *Ledger) lateSlot(s *slotState, out *Effects) {
 	s.fate.out = true
+	if s.complete() {
+		l.exclude(s, out)
+	}
 	for _, e := range s.entries {
 		l.judgeLate(e, out)
 	}
@@ -77,8 +80,7 @@ func (l *Ledger) judgeLate(e *entry, out *Effects) {
 	if e.told || !e.alive() || !s.fate.chain {
 		return
 	}
-	good := s.good()
-	if e.seen&good == 0 {
+	if e.seen&s.good() == 0 {
 		return // its endpoint has not confirmed it
 	}
 	if o := l.elsewhere(e); o != nil {

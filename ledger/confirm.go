@@ -164,26 +164,11 @@ func (l *Ledger) awaited(e *entry) bool {
 // confirm lets a slot out: what is not in it is taken back, what is in it and
 // does not count yet is applied, then it is confirmed.
 func (l *Ledger) confirm(s *slotState, out *Effects) {
-	mask := s.included()
-	reason := RetractUnconfirmed
-	if s.fate.filled {
-		reason = RetractAbsent
-	}
-	batch := l.batch[:0]
-	for _, e := range s.entries {
-		if e.counted && (!e.alive() || e.seen&mask == 0) {
-			batch = append(batch, e)
-		}
-	}
 	l.front.out = max(l.front.out, s.slot) // from here on nothing is promoted into it
 	s.fate.out = true
-	l.retract(s, batch, reason, out)
-	for _, e := range batch {
-		if s.fate.filled {
-			l.blame(e, e.seen&s.live, disagreeInvented)
-		}
-	}
-	batch = batch[:0]
+	l.exclude(s, out)
+	mask := s.included()
+	batch := l.batch[:0]
 	for _, e := range s.entries {
 		if e.alive() && e.seen&mask != 0 && l.take(e, out) {
 			batch = append(batch, e)
@@ -195,6 +180,26 @@ func (l *Ledger) confirm(s *slotState, out *Effects) {
 		l.stats.Unproved++
 		l.opt.Metrics.unproved()
 	}
+}
+
+// exclude takes back what counts in a slot that is confirmed without it.
+func (l *Ledger) exclude(s *slotState, out *Effects) {
+	mask := s.included()
+	reason := RetractUnconfirmed
+	if s.fate.filled {
+		reason = RetractAbsent
+	}
+	batch := l.batch[:0]
+	for _, e := range s.entries {
+		if e.counted && !e.told && (!e.alive() || e.seen&mask == 0) {
+			batch = append(batch, e)
+			if s.fate.filled {
+				l.blame(e, e.seen&s.live, disagreeInvented)
+			}
+		}
+	}
+	l.retract(s, batch, reason, out)
+	l.batch = batch[:0]
 }
 
 // take makes a transaction of a slot that goes out count there and nowhere else.
@@ -298,7 +303,7 @@ func (l *Ledger) moveCheckpoint() {
 			f.settled = min(l.win.base-1, f.out)
 			continue
 		}
-		if s := l.win.get(n); s != nil && !s.fate.settled && !s.fate.out && open(s) {
+		if s := l.win.get(n); s != nil && !s.fate.settled && open(s) {
 			return
 		}
 		f.settled++

@@ -21,6 +21,9 @@ func (l *Ledger) Filled(slot uint64, out *Effects) {
 	if s := l.answered(slot, out); s != nil {
 		s.fate.filled, s.fate.dirty = true, true
 		l.chain(s, out)
+		if l.closed(s) {
+			l.exclude(s, out)
+		}
 		l.front.moved = true
 	}
 	l.settleIfMoved(out)
@@ -47,6 +50,9 @@ func (l *Ledger) answered(slot uint64, out *Effects) *slotState {
 // Lost says that the slots from..to cannot be had.
 func (l *Ledger) Lost(from, to uint64, reason string, out *Effects) {
 	l.begin(l.now)
+	if from > maxSlot {
+		return
+	}
 	l.place(from)
 	last := l.win.base + uint64(len(l.win.ring)) - 1
 	l.lose(max(from, l.win.base), min(to, last), reason, out)

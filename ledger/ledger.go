@@ -31,7 +31,6 @@ type Ledger struct {
 
 // frontier is how far things are decided.
 type frontier struct {
-	started    bool   // Start was called: floor is fixed
 	floor      uint64 // slots from here on are owed, 0 unknown
 	lowest     uint64 // lowest slot heard of
 	head       uint64 // newest slot heard of
@@ -64,7 +63,7 @@ func (l *Ledger) Start(checkpoint uint64) {
 	}
 	l.win.base = checkpoint + 1
 	l.front = frontier{
-		started: true, floor: checkpoint + 1, lowest: checkpoint + 1, head: checkpoint,
+		floor: checkpoint + 1, lowest: checkpoint + 1, head: checkpoint,
 		out: checkpoint, swept: checkpoint, checkpoint: checkpoint, settled: checkpoint,
 	}
 }
@@ -74,12 +73,12 @@ func (l *Ledger) Start(checkpoint uint64) {
 func (l *Ledger) Began(src Source, from uint64, now int64) {
 	l.at(now)
 	_, st := l.src.of(src, l.opt.Metrics)
-	if st == nil {
+	if st == nil || from > maxSlot {
 		return
 	}
 	st.began, st.from = true, from
 	f := &l.front
-	if f.floor == 0 || !f.started && f.out == 0 && from < f.floor {
+	if f.floor == 0 { // what came before the first stream was whole is owed to nobody
 		l.place(from)
 		f.floor = max(from, l.win.base)
 		f.checkpoint = f.floor - 1
@@ -122,10 +121,13 @@ func (l *Ledger) place(slot uint64) {
 	}
 }
 
+// maxSlot is far above any real slot, so that sums of slots do not overflow.
+const maxSlot = 1 << 60
+
 // slotFor returns the state of a slot that a source tells of, nil for one that
 // is settled or makes no sense.
 func (l *Ledger) slotFor(slot uint64, st *stream, out *Effects) *slotState {
-	if slot == 0 {
+	if slot == 0 || slot > maxSlot {
 		l.refuse(refuseSlot)
 		return nil
 	}

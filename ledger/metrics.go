@@ -14,7 +14,7 @@ type (
 
 // Why something that was heard was not used.
 const (
-	refuseSlot         refusal = iota // slot 0
+	refuseSlot         refusal = iota // slot 0, or one above all that can be
 	refuseSettled                     // its slot is settled
 	refuseFar                         // its slot lies in a future that no stream began at
 	refuseBanks                       // an endpoint named too many banks of a slot
@@ -30,7 +30,7 @@ const (
 // String returns the reason's label.
 func (r refusal) String() string {
 	return [...]string{
-		"slot_zero", "settled", "far_future", "banks", "max_txs", "parent", "conflict", "twice",
+		"bad_slot", "settled", "far_future", "banks", "max_txs", "parent", "conflict", "twice",
 		"undetermined", "overflow",
 	}[r]
 }

@@ -103,7 +103,7 @@ func (l *Ledger) Stats() Stats {
 // held counts the slots of the confirmed chain that wait.
 func (l *Ledger) held() int {
 	n := 0
-	for slot := l.front.out + 1; slot <= l.front.maxChain; slot++ {
+	for slot := max(l.front.out+1, l.win.base); slot <= l.front.maxChain; slot++ {
 		if s := l.win.get(slot); s != nil && s.fate.chain && !s.fate.out {
 			n++
 		}
