@@ -50,37 +50,48 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if keys != nil {
 		key = keys.find(secret(r, query))
 	}
-	client := s.clientAddr(r)
-	door, v := s.door.admit(client, key, func() { s.readers.Add(1) })
-	if p := v.problem(s.draining.Load()); p != nil {
+	c, full, p := s.admit(r, query, key, window)
+	if p != nil {
 		s.opts.Metrics.refuse(p.Code)
 		p.write(w)
 		return
 	}
-	c := s.newConn(key, window)
-	c.door = door
 	c.batch = query.Get("batch") == "1"
-	c.info = ConnInfo{
-		ID: s.nextConn.Add(1), TestID: tag(query.Get("test_id")), VUID: tag(query.Get("vu_id")), Scenario: tag(query.Get("scenario")),
-		RemoteAddr: client.String(), UserAgent: strings.Clone(clip(r.UserAgent())), Beta: query.Get("beta") == "1", Window: window, Batch: c.batch,
-	}
-	if key != nil {
-		c.info.Key = key.name
-	}
+	c.info.Batch = c.batch
 	if !s.upgrade(c, w, r) {
-		s.door.leave(door)
+		s.door.leave(c.door)
 		s.readers.Done()
 		return
 	}
-	s.opts.Metrics.connected(1)
+	s.opts.Metrics.connected(c, 1)
 	switch {
 	case keys != nil && key == nil:
 		go c.turnAway(end{wire.CloseBadKey, "no valid API key"})
-	case v == tooManyOfKey:
+	case full:
 		go c.turnAway(end{wire.CloseOverload, "the API key has as many connections as it may"})
 	default:
 		go c.run()
 	}
+}
+
+// admit counts a client in and makes its connection, or says why not. full says
+// that its key has as many connections as it may, which it is let in to be told.
+func (s *Server) admit(r *http.Request, query url.Values, key *apiKey, window time.Duration) (c *conn, full bool, p *problem) {
+	client := s.clientAddr(r)
+	door, v := s.door.admit(client, key, func() { s.readers.Add(1) })
+	if p := v.problem(s.draining.Load()); p != nil {
+		return nil, false, p
+	}
+	c = s.newConn(key, window)
+	c.door = door
+	c.info = ConnInfo{
+		ID: s.nextConn.Add(1), TestID: tag(query.Get("test_id")), VUID: tag(query.Get("vu_id")), Scenario: tag(query.Get("scenario")),
+		RemoteAddr: client.String(), UserAgent: strings.Clone(clip(r.UserAgent())), Beta: query.Get("beta") == "1", Window: window,
+	}
+	if key != nil {
+		c.info.Key = key.name
+	}
+	return c, v == tooManyOfKey, nil
 }
 
 func (s *Server) newConn(key *apiKey, window time.Duration) *conn {
@@ -124,18 +135,22 @@ func (s *Server) upgrade(c *conn, w http.ResponseWriter, r *http.Request) bool {
 	}
 	ws.SetReadLimit(int64(s.opts.Limits.MessageBytes))
 	c.ws = ws
-	if tcp, ok := c.sock.Conn.(*net.TCPConn); ok && s.opts.Timing.SendBuffer > 0 {
+	s.sizeSendBuffer(c.sock.Conn)
+	return true
+}
+
+func (s *Server) sizeSendBuffer(nc net.Conn) {
+	if tcp, ok := nc.(*net.TCPConn); ok && s.opts.Timing.SendBuffer > 0 {
 		// The kernel's own size does as well.
 		_ = tcp.SetWriteBuffer(s.opts.Timing.SendBuffer)
 	}
-	return true
 }
 
 // depart counts a connection out.
 func (s *Server) depart(c *conn, e end) {
 	s.opts.Logger.Debug("connection ended", "conn", c.info.ID, "remote", c.info.RemoteAddr, "test_id", c.info.TestID, "vu_id", c.info.VUID,
 		"code", int(e.code), "reason", e.reason, "sent", c.sent.Load(), "conflated", c.conflated.Load())
-	s.opts.Metrics.connected(-1)
+	s.opts.Metrics.connected(c, -1)
 	s.opts.Metrics.close(e.code)
 	s.door.leave(c.door)
 	s.readers.Done()
@@ -150,6 +165,8 @@ const (
 	codeOverloaded    = "overloaded"
 	codeTooManyOfAddr = "too_many_connections"
 	codeDraining      = "draining"
+	codeBadKey        = "bad_key"
+	codeNotHTTP1      = "not_http1"
 )
 
 // problem is an answer as RFC 9457 has it.

@@ -72,7 +72,7 @@ func (s *shard) sweep() {
 			if now > c.closeBy {
 				c.sock.abort(wire.CloseAbnormal, "did not close when told")
 			}
-		case now-time.Duration(c.alive.Load()) > t.DeadAfter:
+		case !c.sse && now-time.Duration(c.alive.Load()) > t.DeadAfter:
 			c.ending = true
 			c.sock.abort(wire.CloseAbnormal, "no sign of life")
 		case begun != 0 && now-begun > t.MessageTimeout:

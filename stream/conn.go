@@ -16,14 +16,16 @@ import (
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
-// conn is one client. Its one goroutine reads; what there is to write is its
+// conn is one client, of the WebSocket or of its SSE twin. Its one goroutine reads; what there is to write is its
 // shard's business.
 type conn struct {
 	// static after construction
 	srv    *Server
 	shard  *shard
 	sock   *socket
-	ws     *websocket.Conn
+	ws     *websocket.Conn // nil: sse
+	sse    bool
+	first  *request // what an SSE client has come for
 	info   ConnInfo
 	key    *apiKey // nil: none asked for
 	door   ticket
@@ -83,7 +85,12 @@ func (c *conn) run() {
 	}
 	c.shard.do(item{what: itemJoin, conn: c})
 	var e end
-	c.guard(func() { e = c.read() })
+	if c.sse {
+		c.shard.do(item{what: itemRequest, conn: c, request: c.first})
+		e = c.readStream()
+	} else {
+		c.guard(func() { e = c.read() })
+	}
 	e = c.sock.cause(e)
 	c.bye()
 	leave := item{what: itemLeave, conn: c}
@@ -119,8 +126,10 @@ func (c *conn) turnAway(e end) {
 // the connection is broken it returns at once.
 func (c *conn) bye() {
 	c.sock.linger(c.srv.opts.Timing.CloseTimeout, lingerBytes)
-	// An error means that the library has seen the end already.
-	_ = c.ws.CloseNow()
+	if c.ws != nil {
+		// An error means that the library has seen the end already.
+		_ = c.ws.CloseNow()
+	}
 	c.sock.shut()
 }
 

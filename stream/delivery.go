@@ -9,6 +9,7 @@ func (s *shard) deliver(it *item) {
 		return // from before the shard's present interest; see listen
 	}
 	l.seqs[n] = it.seq
+	s.taken = max(s.taken, it.frame.position)
 	switch it.channel {
 	case chanTrades:
 		for _, sub := range l.subs[n] {

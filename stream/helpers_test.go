@@ -41,7 +41,13 @@ func newRig(t testing.TB, o Options) *rig {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	r := &rig{Server: s, t: t, cancel: cancel}
-	r.http = httptest.NewUnstartedServer(s)
+	r.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/v1/stream" {
+			s.ServeSSE(w, q)
+			return
+		}
+		s.ServeHTTP(w, q)
+	}))
 	SetHTTPLimits(r.http.Config)
 	r.http.Start()
 	r.stop = func() {

@@ -34,6 +34,7 @@ type past struct {
 	blocks []*block // the oldest first; all but the last are full
 	// Of the newest trade or retract, kept or not.
 	lastSeq, lastPosition uint64
+	forgotten             uint64 // no position above it was forgotten
 }
 
 // block is some consecutive trades of a topic. Blocks are given up whole, in the
@@ -73,6 +74,7 @@ func newHistory(l *Limits) *history {
 	h := &history{
 		perAsset: l.HistoryTrades/blockSize + 2, // the oldest one may just have gone, the newest be empty
 		total:    max(l.HistoryTotal/blockSize, 1),
+		position: 1, // 0 is none
 	}
 	h.order.next, h.order.prev = &h.order, &h.order
 	return h
@@ -143,17 +145,19 @@ func (h *history) newBlock(t *topic) *block {
 func (h *history) take(b *block) {
 	b.prev.next, b.next.prev = b.next, b.prev
 	p := &b.topic.past
+	p.forgotten = b.entries[b.count-1].position
 	p.blocks = slices.Delete(p.blocks, 0, 1)
 }
 
-// forget drops a topic's past.
-func (h *history) forget(t *topic) {
+// forget drops a topic's past, and returns the position that it had come to.
+func (h *history) forget(t *topic) uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for len(t.past.blocks) > 0 {
 		h.take(t.past.blocks[0])
 		h.blocks--
 	}
+	return t.past.lastPosition
 }
 
 // count is how many entries there are.
@@ -257,8 +261,8 @@ func (h *history) gapsAfter(position uint64) []swapcast.Gap {
 }
 
 // lastBefore is the seq of the last entry of a topic up to a position, where a
-// client that has come so far goes on. whole is false where what came between the
-// position and the oldest entry may be forgotten.
+// client that has come so far goes on. whole is false where something may be
+// forgotten that came between the position and the oldest entry.
 func (h *history) lastBefore(t *topic, position uint64) (seq uint64, whole bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -266,12 +270,12 @@ func (h *history) lastBefore(t *topic, position uint64) (seq uint64, whole bool)
 	if p.lastPosition <= position {
 		return p.lastSeq, true
 	}
+	whole = p.forgotten <= position
 	if len(p.blocks) == 0 {
-		return p.lastSeq, false
+		return p.lastSeq, whole
 	}
 	newer := sort.Search(p.count(), func(i int) bool { return p.at(i).position > position })
-	seq = p.at(newer).seq - 1
-	return seq, newer > 0 || seq == 0
+	return p.at(newer).seq - 1, whole
 }
 
 // refill gives subscriptions that are behind the next entries that they lack,

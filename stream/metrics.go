@@ -9,6 +9,7 @@ import (
 // Metrics are the stream's counters. A nil *Metrics counts nothing.
 type Metrics struct {
 	connections   prometheus.Gauge
+	streams       prometheus.Gauge
 	subscriptions *prometheus.GaugeVec   // channel
 	sent          *prometheus.CounterVec // channel
 	conflated     prometheus.Counter
@@ -35,6 +36,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "swapcast_ws_connections", Help: "WebSocket connections that are open.",
 		}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "swapcast_sse_connections", Help: "Streams of server-sent events that are open.",
+		}),
 		subscriptions: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "swapcast_ws_subscriptions", Help: "Subscriptions that are held, by channel.",
 		}, []string{"channel"}),
@@ -45,7 +49,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "swapcast_ws_conflated_total", Help: "Prices, candles and statuses skipped because a newer one took their place, for a slow client or within a window.",
 		}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "swapcast_ws_closed_total", Help: "Connections that ended, by close code.",
+			Name: "swapcast_ws_closed_total", Help: "Connections that ended, streams of server-sent events among them, by close code.",
 		}, []string{"code"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "swapcast_ws_refused_total", Help: "Connections and requests that were refused, by reason.",
@@ -69,7 +73,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "swapcast_ws_written_bytes_total", Help: "Bytes written to sockets by shards.",
 		}),
 	}
-	reg.MustRegister(m.connections, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
+	reg.MustRegister(m.connections, m.streams, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
 		m.evicted, m.resumed, m.replayed, m.writes, m.writtenBytes)
 	// What has not happened yet is 0, not missing.
 	for k := range kinds {
@@ -89,8 +93,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) connected(by float64) {
-	if m != nil {
+func (m *Metrics) connected(c *conn, by float64) {
+	switch {
+	case m == nil:
+	case c.sse:
+		m.streams.Add(by)
+	default:
 		m.connections.Add(by)
 	}
 }

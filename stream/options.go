@@ -99,6 +99,9 @@ type Limits struct {
 	// AssetsPerMessage how many one message may name. Defaults 1,024 both.
 	Subscriptions    int
 	AssetsPerMessage int
+	// StreamAssets is how many assets or wallets one stream of server-sent events may
+	// name. Default 100: who needs more speaks WebSocket.
+	StreamAssets int
 	// Wallets is how many of a connection's subscriptions may be to wallets'
 	// balances, WatchedWallets how many wallets all connections together may
 	// listen to (a wallet at two commitments counts twice). Defaults 100 and
@@ -179,6 +182,7 @@ type ConnInfo struct {
 	Beta       bool
 	Window     time.Duration
 	Batch      bool
+	SSE        bool // server-sent events, not a WebSocket
 }
 
 // ConnEnd is how a connection ended.
@@ -251,6 +255,7 @@ func (l *Limits) setDefaults() {
 		{&l.BadRequests, 10},
 		{&l.Subscriptions, 1024},
 		{&l.AssetsPerMessage, 1024},
+		{&l.StreamAssets, 100},
 		{&l.Wallets, 100},
 		{&l.WatchedWallets, 10_000},
 		{&l.HistoryTrades, 256},

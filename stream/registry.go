@@ -41,6 +41,8 @@ type registry struct {
 	// comes (back) begins there, so that no client sees a seq fall; where nothing
 	// is counted while nobody listens, it begins one above.
 	floors [topicStatus]uint64
+	// forgotten is the highest position of an asset's that was forgotten.
+	forgotten uint64
 
 	// candleTopics is how many topics candles has, readable without mu.
 	candleTopics [commitments]atomic.Int64
@@ -141,7 +143,7 @@ func (r *registry) get(mint solana.PublicKey, c swapcast.Commitment) *topic {
 	if t == nil {
 		floor := r.floors[topicAsset]
 		t = &topic{key: mint, id: string(wire.AppendBase58(nil, mint[:])), commitment: c, seqs: [lanes]uint64{floor, floor}}
-		t.past.lastSeq = floor
+		t.past = past{lastSeq: floor, lastPosition: r.forgotten, forgotten: r.forgotten}
 		r.assets[c][mint] = t
 		r.link(t)
 	}
@@ -172,7 +174,7 @@ func (r *registry) evict() {
 		t.mu.Lock()
 		r.floors[topicAsset] = max(r.floors[topicAsset], t.seqs[lanePrices], t.seqs[laneTrades])
 		t.mu.Unlock()
-		r.history.forget(t)
+		r.forgotten = max(r.forgotten, r.history.forget(t))
 		r.metrics.evict()
 	}
 }

@@ -59,6 +59,9 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 		return refused
 	}
 	if refused := c.topics(q, names); refused.Code != "" {
+		if len(q.refused) > 1 {
+			c.refuseAssets(q.id, q.refused[1:], c.reply)
+		}
 		return refused
 	}
 	c.shard.do(item{what: itemRequest, conn: c, request: q})
@@ -94,7 +97,8 @@ func (q *request) read(r *wire.Request) (names []string, refused wire.Error) {
 	return r.Assets, wire.Error{}
 }
 
-// topics finds the topics of a request by the names of its assets or wallets.
+// topics finds the topics of a request by the names of its assets or wallets. It
+// returns an error where it finds none that could be served, the first of them.
 func (c *conn) topics(q *request, names []string) wire.Error {
 	if q.channel == chanStatus {
 		q.topics = append(q.topics, c.srv.registry.hold(c.srv.registry.status))
@@ -127,7 +131,6 @@ func (c *conn) topics(q *request, names []string) wire.Error {
 		}
 	}
 	if len(q.refused) == len(seen) {
-		c.refuseAssets(q.id, q.refused[1:], c.reply)
 		return assetError(q.id, q.refused[0])
 	}
 	return wire.Error{}
@@ -243,7 +246,11 @@ func (s *shard) serve(c *conn, r *request) {
 		}
 	}
 	if r.id != "" && len(granted) > 0 {
-		reply(s.acknowledge(r, granted, lacks))
+		ack := s.acknowledge(r, granted, lacks)
+		if c.sse {
+			ack.position = s.position(r, granted)
+		}
+		reply(ack)
 	} else {
 		c.refuseAssets(r.id, r.refused, reply)
 	}
@@ -256,6 +263,11 @@ func (s *shard) serve(c *conn, r *request) {
 			s.resume(sub, lacks[i])
 		}
 		s.begin(sub)
+	}
+	if c.sse && r.channel == chanTrades && len(c.behind) > 0 {
+		for _, sub := range c.subs { // together, in the order of positions
+			s.fallBehind(sub)
+		}
 	}
 }
 

@@ -208,12 +208,16 @@ func (s *shard) refillConn(c *conn) {
 		}
 		return
 	}
-	s.refillTrades(c, c.behind[:1])
+	subs := c.behind[:1]
+	if c.sse {
+		subs = c.behind
+	}
+	s.refillTrades(c, subs)
 	c.behind = slices.DeleteFunc(c.behind, func(sub *subscription) bool { return !sub.behind })
 }
 
 // refillTrades gives subscriptions to trades the next ones that they lack, and
-// lets those go live that lack none.
+// lets them go live once none lacks any.
 func (s *shard) refillTrades(c *conn, subs []*subscription) {
 	known := func(t *topic) uint64 { return t.shards[s.index].seqs[laneTrades] }
 	s.refills = s.srv.history.refill(subs, known, refillChunk, s.refills[:0])
@@ -236,7 +240,8 @@ func (s *shard) refillTrades(c *conn, subs []*subscription) {
 	}
 	s.srv.opts.Metrics.replay(replayed)
 	clear(s.refills)
+	behind := slices.ContainsFunc(subs, func(sub *subscription) bool { return sub.next <= known(sub.topic) })
 	for _, sub := range subs {
-		sub.behind = sub.next <= known(sub.topic)
+		sub.behind = behind
 	}
 }

@@ -32,6 +32,7 @@ type shard struct {
 	dirty []*conn // those that have something due
 	// Those that are given what they lack of trades and balances, and room for it.
 	refilling map[*conn]struct{}
+	taken     uint64 // position of the newest that was taken up of what has one
 	refills   []refilled
 	ticks     wheel
 	sender    sender
@@ -197,12 +198,20 @@ func (s *shard) flushAll() bool {
 	return wrote
 }
 
+// fill gathers what can leave for a connection in one write.
+func (s *shard) fill(c *conn) ([]byte, []mark) {
+	if c.sse {
+		return c.box.fillEvents(s.buf[:0], s.marks[:0], s.srv.epoch)
+	}
+	return c.box.fill(s.buf[:0], s.marks[:0], c.batch)
+}
+
 // flush writes what waits for a connection, as far as the socket takes it.
 func (s *shard) flush(c *conn) {
 	total := 0
 	for !c.full && (c.box.len() > 0 || s.pushWaitingGap(c)) {
-		shared := c.box.len() == 1 // fill returns the frame itself, which is not ours to write to
-		b, marks := c.box.fill(s.buf[:0], s.marks[:0], c.batch)
+		shared := c.box.len() == 1 && !c.sse // fill returns the frame itself, which is not ours to write to
+		b, marks := s.fill(c)
 		s.marks = marks
 		if !shared {
 			s.buf = b

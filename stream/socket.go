@@ -31,6 +31,7 @@ type socket struct {
 	raw   syscall.RawConn // nil: no plain TCP (TLS, a test's pipe); every write goes the slow way
 	spawn func(func())    // runs the slow writer; the server waits for it
 	limit time.Duration   // of one slow write
+	sse   bool            // a stream of events: comments for pings, an event or a retry line for the close frame
 	// writable is called by the slow writer when the socket takes data again.
 	// A socket that never will is closed, which ends its reader.
 	writable func()
@@ -132,7 +133,7 @@ func (s *socket) Write(p []byte) (int, error) {
 	if s.closed {
 		return 0, net.ErrClosed
 	}
-	s.control(p)
+	s.control(p, p[0]&opcodeMask == opClose)
 	return len(p), nil
 }
 
@@ -140,8 +141,12 @@ func (s *socket) Write(p []byte) (int, error) {
 func (s *socket) ping() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
-		s.control([]byte{finPing, 0})
+	switch {
+	case s.closed:
+	case s.sse:
+		s.control([]byte(heartbeat), false)
+	default:
+		s.control([]byte{finPing, 0}, false)
 	}
 }
 
@@ -154,16 +159,20 @@ func (s *socket) sendClose(code wire.CloseCode, reason string) bool {
 		return false
 	}
 	s.because(code, reason)
-	s.control(closeFrame(code, reason))
+	last := closeFrame(code, reason)
+	if s.sse {
+		last = streamEnd(code, reason)
+	}
+	s.control(last, true)
 	return true
 }
 
-// control sends or queues one control frame. Called with mu held.
-func (s *socket) control(p []byte) {
+// control sends or queues one control frame, the last thing that is sent where it
+// is closing. Called with mu held.
+func (s *socket) control(p []byte, closing bool) {
 	if s.closeSent {
 		return
 	}
-	closing := p[0]&opcodeMask == opClose
 	if closing {
 		s.closeSent = true
 		if len(p) >= 4 {

@@ -34,6 +34,53 @@ const (
 	RateLimited Code = "rate_limited"
 )
 
+// Codes of the error that ends a stream of server-sent events, in place of a close
+// code.
+const (
+	// SlowConsumer: the client reads too slowly (4408).
+	SlowConsumer Code = "slow_consumer"
+	// BadKey: the API key is not valid any more (4401).
+	BadKey Code = "bad_key"
+	// PolicyViolation: the client sent something on a stream that is only read (1008).
+	PolicyViolation Code = "policy_violation"
+	// InternalError: a fault of the server's (1011).
+	InternalError Code = "internal_error"
+)
+
+// StreamCode is the code of the error that ends a stream where a WebSocket is
+// closed with c.
+func (c CloseCode) StreamCode() Code {
+	switch c {
+	case CloseSlowConsumer:
+		return SlowConsumer
+	case CloseBadKey:
+		return BadKey
+	case ClosePolicy:
+		return PolicyViolation
+	default:
+		return InternalError
+	}
+}
+
+// Parameter is the field of a request, or parameter of a query, that a code is
+// about; "" where it is about none.
+func (c Code) Parameter() string {
+	switch c {
+	case UnknownChannel:
+		return "channel"
+	case UnsupportedCommitment:
+		return "commitment"
+	case InvalidInterval:
+		return "interval"
+	case InvalidAsset:
+		return "assets"
+	case InvalidWallet:
+		return "wallets"
+	default:
+		return ""
+	}
+}
+
 // CloseCode is the status of a WebSocket close frame.
 type CloseCode uint16
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gagliardetto/solana-go"
@@ -154,6 +155,14 @@ func AppendReconnectHint(dst []byte, ms int64) []byte {
 	dst = append(dst, `{"reconnectMs":`...)
 	dst = strconv.AppendInt(dst, ms, 10)
 	return append(dst, '}')
+}
+
+// AppendRetry appends what tells a reader of server-sent events the same, out of
+// the hint that a WebSocket would be given.
+func AppendRetry(dst []byte, hint string) []byte {
+	dst = append(dst, "retry: "...)
+	dst = append(dst, strings.TrimSuffix(strings.TrimPrefix(hint, `{"reconnectMs":`), "}")...)
+	return append(dst, "\n\n"...)
 }
 
 func appendID(dst []byte, id ID) []byte {
