@@ -31,6 +31,7 @@ func (s *server) publicHandler() http.Handler {
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/ws", s.stream)
+	mux.HandleFunc("/v1/stream", s.stream.ServeSSE)
 	for _, path := range []string{"/v1/", "/openapi.json", "/asyncapi.json", "/healthz", "/readyz"} {
 		mux.Handle(path, rest)
 	}

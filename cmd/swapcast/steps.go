@@ -161,6 +161,11 @@ func (p *pipeline) carryOut() {
 			p.gap(step)
 		}
 	}
+	if p.tokens != nil {
+		for _, mint := range p.processed.moved {
+			p.tokens.Want(mint) // a full queue is counted there; the next trade asks again
+		}
+	}
 	p.processed.candles()
 	p.confirmed.candles()
 	p.corrects.run(p.confirmed, p.processed)
