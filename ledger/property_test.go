@@ -36,7 +36,6 @@ type world struct {
 	lies    bool
 	answers []func()
 	cursor  []int
-	script  []string
 }
 
 func drawWorld(t *rapid.T) *world {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/swapcast/swapcast"
 )
@@ -133,8 +134,8 @@ func (s *slotState) add(o origin, bank uint64) int {
 
 // latest returns the endpoint's latest version that stands, -1 for none.
 func (s *slotState) latest(e *endpoint) int {
-	for i := len(s.vers) - 1; i >= 0; i-- {
-		if s.vers[i].endpoint == e && s.live&(1<<i) != 0 {
+	for i, v := range slices.Backward(s.vers) {
+		if v.endpoint == e && s.live&(1<<i) != 0 {
 			return i
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/swapcast/swapcast/stream/wire"
@@ -242,9 +243,7 @@ func (s *shard) position(r *request, granted []*topic) uint64 {
 
 // dieUnheard makes the kernel give up a connection whose peer has acknowledged
 // nothing for d: a stream's client says nothing that would show that it is alive.
-func dieUnheard(raw interface {
-	Control(f func(fd uintptr)) error
-}, d time.Duration) {
+func dieUnheard(raw syscall.RawConn, d time.Duration) {
 	if raw == nil {
 		return
 	}

@@ -524,7 +524,6 @@ func TestEventsGoOnProperty(t *testing.T) {
 		defer r.stop()
 		plan := rapid.SliceOfN(rapid.IntRange(0, 2), 50, 600).Draw(rt, "updates")
 		visits := rapid.SliceOfN(rapid.IntRange(0, 40_000), 1, 6).Draw(rt, "bytes read")
-		const assets = 3
 		query := fmt.Sprintf("channel=trades&assets=%s,%s,%s", mint(0), mint(1), mint(2))
 		var publishers sync.WaitGroup
 		for p := range 2 { // positions are in order whoever publishes
