@@ -197,6 +197,17 @@ func (h *history) now() uint64 {
 	return h.position
 }
 
+// cut is how far topics are at one moment: what comes after the position has
+// seqs above these, and the other way round.
+func (h *history) cut(topics []*topic) (position uint64, seqs []uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range topics {
+		seqs = append(seqs, t.past.lastSeq)
+	}
+	return h.position, seqs
+}
+
 // record keeps a gap of the server's own for clients that resume.
 func (h *history) record(g *swapcast.Gap) {
 	h.mu.Lock()

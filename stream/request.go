@@ -23,6 +23,7 @@ type request struct {
 	topics     []*topic
 	refused    []wire.AssetError
 	since      *since // nil: the client begins anew
+	position   uint64 // of the history, where a stream of trades begins anew
 }
 
 // request reads a message and passes on what it asks for. It returns the error
@@ -238,13 +239,7 @@ func (s *shard) serve(c *conn, r *request) {
 			r.refused = append(r.refused, wire.AssetError{AssetID: t.id, Code: wire.TooManySubscriptions, Wallet: r.channel == chanBalances})
 		}
 	}
-	var lacks []missed
-	if r.since != nil {
-		lacks = make([]missed, len(granted))
-		for i, t := range granted {
-			lacks[i] = s.missed(t, r.channel, r.since)
-		}
-	}
+	lacks := s.lacks(c, r, granted)
 	if r.id != "" && len(granted) > 0 {
 		ack := s.acknowledge(r, granted, lacks)
 		if c.sse {
@@ -258,6 +253,9 @@ func (s *shard) serve(c *conn, r *request) {
 		sub := c.subs[subKey{t, r.channel}]
 		if sub == nil {
 			return // the connection was closed over an earlier answer
+		}
+		if r.since != nil {
+			s.srv.opts.Metrics.resume(r.channel, lacks[i].whole)
 		}
 		if lacks != nil {
 			s.resume(sub, lacks[i])
@@ -359,10 +357,9 @@ func (s *shard) drop(sub *subscription) {
 	s.srv.registry.release(t)
 }
 
-// acknowledge makes the answer to a subscription. lacks is what a client that
-// resumes has missed of each topic, nil for one that begins anew.
+// acknowledge makes the answer to a subscription.
 func (s *shard) acknowledge(r *request, granted []*topic, lacks []missed) *frame {
-	ack := &wire.Subscribed{ID: r.id, Channel: r.channel.name(), Epoch: s.srv.epoch, Recovered: lacks != nil}
+	ack := &wire.Subscribed{ID: r.id, Channel: r.channel.name(), Epoch: s.srv.epoch, Recovered: r.since != nil}
 	if r.channel != chanStatus {
 		ack.Commitment = r.commitment
 	}

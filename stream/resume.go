@@ -25,6 +25,32 @@ type missed struct {
 	next  uint64         // the seq with which it goes on
 }
 
+// lacks is what a client has missed of each topic of a request where it resumes,
+// and where a stream of trades is to begin anew; nil for others.
+func (s *shard) lacks(c *conn, r *request, granted []*topic) []missed {
+	anew := c.sse && r.channel == chanTrades && (r.since == nil || r.since.epoch != s.srv.epoch)
+	if r.since == nil && !anew {
+		return nil
+	}
+	lacks := make([]missed, len(granted))
+	if r.since != nil {
+		for i, t := range granted {
+			lacks[i] = s.missed(t, r.channel, r.since)
+		}
+	}
+	if anew { // its ids count from one moment on, whatever the shard has taken up by then
+		position, seqs := s.srv.history.cut(granted)
+		r.position = position
+		for i, seq := range seqs {
+			lacks[i].next = seq + 1
+			if g := lacks[i].gap; g != nil {
+				g.FromSeq, g.ToSeq = min(seq, 1), seq
+			}
+		}
+	}
+	return lacks
+}
+
 // missed finds out what a client has missed of a channel of a topic that its
 // subscription is to be. known is how far the shard is with it.
 func (s *shard) missed(t *topic, ch channel, from *since) missed {
@@ -133,7 +159,6 @@ func (t *topic) numbered(lane int) uint64 {
 // acknowledgement.
 func (s *shard) resume(sub *subscription, m missed) {
 	c := sub.conn
-	s.srv.opts.Metrics.resume(sub.channel, m.whole)
 	for i := range m.slots {
 		s.reply(c, upstreamGap(subKey{sub.topic, sub.channel}, &m.slots[i], kindReply))
 	}

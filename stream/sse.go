@@ -228,8 +228,11 @@ const heartbeat = ":\n\n"
 // position is what the acknowledgement of a stream has as its id: everything
 // that the client is to get comes after it.
 func (s *shard) position(r *request, granted []*topic) uint64 {
-	if r.since != nil && r.since.epoch == s.srv.epoch {
+	switch {
+	case r.since != nil && r.since.epoch == s.srv.epoch:
 		return r.since.position
+	case r.position != 0:
+		return r.position
 	}
 	now := s.srv.history.now()
 	for _, t := range granted {
