@@ -84,7 +84,7 @@ func (s *streamFaults) at(slot uint64) error {
 func (s *streamFaults) strike(f *streamFault) error {
 	switch f.state.Kind {
 	case faults.Cut:
-		s.struck(f, f.state.How+f.state.Status.String())
+		s.struck(f, cutBy(f.state.Fault))
 		if f.state.How == faults.HowTCP {
 			return s.broken()
 		}
@@ -269,4 +269,12 @@ func (s *streamFaults) End(err error) error {
 		return errBroken
 	}
 	return s.Sink.End(err)
+}
+
+// cutBy is what a stream is cut with, for the log.
+func cutBy(f *faults.Fault) string {
+	if f.How == faults.HowTCP {
+		return f.How
+	}
+	return f.Status.String()
 }
