@@ -64,6 +64,9 @@ type Error struct {
 	Status  int    // HTTP status, 0 where there was none
 	Code    int    // JSON-RPC code, 0 where there was none
 	Message string // what the server said or what went wrong, cleaned and cut
+	// Answers are the codes of all endpoints where each was asked (Call.Elsewhere),
+	// this one's last.
+	Answers []int
 }
 
 // Error tells all of it.

@@ -88,14 +88,17 @@ type Call struct {
 // that of ctx.
 func (p *Pool) Do(ctx context.Context, call Call, fn func(context.Context, *rpc.Client) error) error {
 	asked := make([]bool, len(p.endpoints)) // has answered, with a code that others might not
-	var last error
+	var answers []int
+	var last *Error // failure that was no answer
+	var answer *Error
 	for range p.o.Attempts {
 		e, err := p.take(ctx, asked)
 		if err != nil {
 			return err
 		}
-		if e == nil {
-			return last
+		if e == nil { // all have answered
+			answer.Answers = answers
+			return answer
 		}
 		failed, err := p.attempt(ctx, e, call.Method, fn)
 		switch {
@@ -107,10 +110,16 @@ func (p *Pool) Do(ctx context.Context, call Call, fn func(context.Context, *rpc.
 			return failed
 		case failed.Outcome == Answered:
 			asked[e.index] = true
+			answer, answers = failed, append(answers, failed.Code)
+		default:
+			last = failed
 		}
-		last = failed
 	}
-	return last
+	if last == nil || len(answers) == len(p.endpoints) {
+		answer.Answers = answers
+		return answer
+	}
+	return last // not all have answered: this one might have said something else
 }
 
 // Final marks an error of fn's own code: the endpoint answered, and asking again

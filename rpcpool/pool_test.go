@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,9 +179,32 @@ func TestAnswers(t *testing.T) {
 	if err := p.Do(t.Context(), elsewhere, ask); rpcpool.Code(err) != rpcpool.CodeBlockCleanedUp {
 		t.Errorf("both say so: got %v", err)
 	}
-	if n := servers[1].Requests("getVersion"); n != 2 {
-		t.Errorf("the second endpoint was asked %d times, want 2", n)
+	err = p.Do(t.Context(), elsewhere, ask)
+	var all *rpcpool.Error
+	if !errors.As(err, &all) || !slices.Equal(all.Answers, []int{-32001, -32001}) {
+		t.Errorf("not everybody's answer: %+v", all)
 	}
+	if n := servers[1].Requests("getVersion"); n != 3 {
+		t.Errorf("the second endpoint was asked %d times, want 3", n)
+	}
+}
+
+// TestUndecided: what one endpoint says is not final while another fails and might
+// say something else.
+func TestUndecided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers, o := nodes(t, 2)
+		p := newPool(t, o)
+		servers[0].Script(rpctest.Fault{Status: 500, Times: -1})
+		servers[1].Script(rpctest.Fault{Code: -32001, Times: -1})
+		err := p.Do(t.Context(), rpcpool.Call{Method: "getVersion", Elsewhere: func(int) bool { return true }}, func(ctx context.Context, c *rpc.Client) error {
+			_, err := c.GetVersion(ctx)
+			return err
+		})
+		if rpcpool.OutcomeOf(err) != rpcpool.ServerError || rpcpool.Code(err) != 0 {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // TestRate holds an endpoint to its rate, in bursts.

@@ -225,7 +225,7 @@ func (f *jsonFeed) convert(v *rpcItem) (*unit, error) {
 	}
 	switch {
 	case v.Error != nil:
-		return nil, fmt.Errorf("the node answered with error %d: %.200s", v.Error.Code, v.Error.Message)
+		return nil, &NodeError{Code: v.Error.Code, Message: v.Error.Message}
 	case v.Transaction != nil:
 		u.txs = []rpcTx{v.rpcTx}
 		return u, nil
