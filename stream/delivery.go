@@ -122,33 +122,50 @@ func (s *shard) reply(c *conn, f *frame) {
 	s.due(c)
 }
 
-// tellGap tells the subscribers of a topic's trades, final candles or balances
-// which ones the shard lost.
+// tellGap sees to the updates of a topic that found no room in the shard's queue:
+// trades are given out of the history, and of final candles and balances the
+// subscribers are told which ones they do not get.
 func (s *shard) tellGap(t *topic, r seqRange) {
-	ch, k := chanTrades, kindTrade
-	switch t.kind {
-	case topicCandles:
-		ch, k = chanCandles, kindFinal
-	case topicWallet:
-		ch, k = chanBalances, kindBalance
-	}
-	l, n := &t.shards[s.index], ch.lane()
-	if r.to <= l.seqs[n] {
+	l := &t.shards[s.index]
+	if t.kind == topicAsset {
+		s.recover(l, r)
 		return
 	}
+	if r.to <= l.seqs[lanePrices] {
+		return
+	}
+	ch, k := chanCandles, kindFinal
+	if t.kind == topicWallet {
+		ch, k = chanBalances, kindBalance
+	}
 	g := gapOf(t, ch, wire.GapOverload)
-	g.FromSeq, g.ToSeq = max(r.from, l.seqs[n]+1), r.to
-	l.seqs[n] = r.to
+	g.FromSeq, g.ToSeq = max(r.from, l.seqs[lanePrices]+1), r.to
+	l.seqs[lanePrices] = r.to
 	f := gapFrame(g, k)
-	for _, sub := range l.subs[n] {
-		switch {
-		case ch == chanTrades && sub.behind: // the history has them, or tells
-		case ch == chanTrades && g.ToSeq < sub.next: // it has them
-		case ch == chanBalances:
+	for _, sub := range l.subs[lanePrices] {
+		if ch == chanBalances {
 			s.deliverBalance(sub, f)
-		default:
+		} else {
 			s.deliverKept(sub.conn, f)
 		}
+	}
+}
+
+// recover has the history give a topic's subscribers the trades that the shard
+// lost.
+func (s *shard) recover(l *local, r seqRange) {
+	if r.to <= l.seqs[laneTrades] {
+		return
+	}
+	from := max(r.from, l.seqs[laneTrades]+1)
+	l.seqs[laneTrades] = r.to
+	for _, sub := range l.subs[laneTrades] {
+		if sub.behind || r.to < sub.next {
+			continue // it will come to them by itself, or has had them
+		}
+		sub.next = max(sub.next, from)
+		s.fallBehind(sub)
+		s.alignStream(sub.conn)
 	}
 }
 

@@ -69,7 +69,7 @@
 //
 // Every queue has one, and a rule for when it is met:
 //
-//	shard queue      Limits.ShardQueue     prices, candles, status newest-only; trades, final candles, balances dropped and told as a gap
+//	shard queue      Limits.ShardQueue     prices, candles, status newest-only; trades taken from the history later; final candles, balances dropped and told as a gap
 //	shard requests   the clients' rates    rate_limited, then closed with 1008
 //	prices, candles  Limits.QueuedPrices   newest of each subscription (at most Limits.Subscriptions)
 //	trades waiting   Limits.QueuedTrades   closed with 4408
@@ -85,7 +85,8 @@
 //	control frames   1 KB behind a write   pongs dropped
 //	last prices      Limits.RetainedAssets the longest silent mint forgotten
 //
-// swapcast_ws_dropped_total, _conflated_total and _closed_total count them.
+// swapcast_ws_dropped_total, _deferred_total, _conflated_total and _closed_total
+// count them.
 //
 // # Goroutines
 //

@@ -27,9 +27,10 @@ func (s *Server) PublishPrice(p *swapcast.Price) {
 	s.publish(item{what: itemUpdate, channel: chanPrices, topic: t, frame: f, seq: m.Seq, at: now.UnixNano(), receivedAt: p.ReceivedAt})
 }
 
-// PublishTrade is PublishPrice for a trade, but that a shard too far behind
-// drops it and tells its subscribers of the gap, and that the last trades of each
-// asset are kept for clients that resume, whether anybody listens now or not.
+// PublishTrade is PublishPrice for a trade, but that the last trades of each asset
+// are kept for clients that resume, whether anybody listens now or not. A shard
+// that is too far behind takes it from there later, or where it is forgotten by
+// then tells its subscribers of the gap.
 func (s *Server) PublishTrade(tr *swapcast.Trade) {
 	t := s.registry.touch(tr.Mint, served(tr.Commitment))
 	s.publishTrade(t, &pastEntry{trade: *tr}, tr.ReceivedAt)

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,43 +52,68 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// A shard too far behind keeps the newest price of each asset, and tells which
-// trades it lost.
+// A shard too far behind keeps the newest price of each asset, takes trades from
+// the history, and tells which ones that has forgotten.
 func TestShardOverflow(t *testing.T) {
 	t.Parallel()
-	reg := prometheus.NewRegistry()
-	m := NewMetrics(reg)
-	r := newRig(t, Options{Shards: 1, Limits: Limits{ShardQueue: 10}, Metrics: m})
-	c := r.dial("")
-	c.subscribe("prices", mint(1).String())
-	c.subscribe("trades", mint(1).String())
-	r.hold(0, func() {
-		for i := range 20 {
-			r.PublishPrice(price(1, float64(i+1)))
-			r.PublishTrade(trade(1, uint64(i+1)))
+	for _, test := range []struct {
+		history, published int
+		gap                string // what the history of two blocks has forgotten
+		first              uint64 // seq after it
+		lost               float64
+	}{
+		{256, 20, "[]", 6, 0},
+		{1, 30, "[trades6 16no_history]", 17, 11},
+	} {
+		reg := prometheus.NewRegistry()
+		m := NewMetrics(reg)
+		r := newRig(t, Options{Shards: 1, Limits: Limits{ShardQueue: 10, HistoryTrades: test.history}, Metrics: m})
+		c := r.dial("")
+		c.subscribe("prices", mint(1).String())
+		c.subscribe("trades", mint(1).String())
+		r.hold(0, func() {
+			for i := range test.published {
+				r.PublishPrice(price(1, float64(i+1)))
+				r.PublishTrade(trade(1, uint64(i+1)))
+			}
+		})
+		var prices, gaps []string
+		var trades []uint64
+		for last := uint64(0); last < uint64(test.published); {
+			switch got := c.next(); got.Type {
+			case "price":
+				prices = append(prices, fmt.Sprint(got.Seq))
+			case "trade":
+				last = got.Seq
+				trades = append(trades, last)
+			case "gap":
+				gaps = append(gaps, fmt.Sprint(got.Channel, got.FromSeq, got.ToSeq, got.Reason))
+			}
 		}
-	})
-	var prices, trades, gaps []string
-	for i := range 10 + 1 + 1 + 2 { // what fitted, the newest price, the gap, and one of each after it
-		if i == 12 {
-			r.PublishPrice(price(1, 21))
-			r.PublishTrade(trade(1, 21))
+		var want []uint64
+		for seq := uint64(1); seq <= uint64(test.published); seq++ {
+			if seq <= 5 || seq >= test.first {
+				want = append(want, seq)
+			}
 		}
-		switch got := c.next(); got.Type {
-		case "price":
-			prices = append(prices, fmt.Sprint(got.Seq))
-		case "trade":
-			trades = append(trades, fmt.Sprint(got.Seq))
-		case "gap":
-			gaps = append(gaps, fmt.Sprint(got.Channel, got.FromSeq, got.ToSeq, got.Reason))
+		if fmt.Sprint(prices) != fmt.Sprintf("[1 2 3 4 5 %d]", test.published) || !slices.Equal(trades, want) || fmt.Sprint(gaps) != test.gap {
+			t.Errorf("%v %v %v", prices, trades, gaps)
 		}
-	}
-	if fmt.Sprint(prices, trades, gaps) != "[1 2 3 4 5 20 21] [1 2 3 4 5 21] [trades6 20overload]" {
-		t.Errorf("%v %v %v", prices, trades, gaps)
-	}
-	values := gather(t, reg)
-	if p, tr := values[`swapcast_ws_dropped_total{channel=prices}{reason=shard_full}`], values[`swapcast_ws_dropped_total{channel=trades}{reason=shard_full}`]; p != 15 || tr != 15 {
-		t.Errorf("%v prices and %v trades counted as dropped", p, tr)
+		r.PublishPrice(price(1, 31))
+		r.PublishTrade(trade(1, 31))
+		c.expectBrief(fmt.Sprintf("price #%d snapshot=false", test.published+1), fmt.Sprintf("trade #%d 31", test.published+1))
+		values := gather(t, reg)
+		for name, want := range map[string]float64{
+			`swapcast_ws_dropped_total{channel=prices}{reason=shard_full}`: float64(test.published - 5),
+			`swapcast_ws_deferred_total`:                                   float64(test.published - 5),
+			`swapcast_ws_dropped_total{channel=trades}{reason=no_history}`: test.lost,
+			`swapcast_ws_replayed_total`:                                   float64(test.published-5) - test.lost,
+			`swapcast_ws_resumed_total{channel=trades}{outcome=recovered}`: 0,
+		} {
+			if values[name] != want {
+				t.Errorf("%s is %v, want %v", name, values[name], want)
+			}
+		}
 	}
 }
 

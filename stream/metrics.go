@@ -19,6 +19,7 @@ type Metrics struct {
 	evicted       prometheus.Counter
 	resumed       *prometheus.CounterVec // channel, outcome
 	replayed      prometheus.Counter
+	deferred      prometheus.Counter
 	writes        prometheus.Counter
 	writtenBytes  prometheus.Counter
 
@@ -64,7 +65,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "swapcast_ws_resumed_total", Help: "Subscriptions that went on where a client had left off, by channel and whether nothing (recovered) or something (gap) was missing.",
 		}, []string{"channel", "outcome"}),
 		replayed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "swapcast_ws_replayed_total", Help: "Trades and retracts given out of the history to clients that resume.",
+			Name: "swapcast_ws_replayed_total", Help: "Trades and retracts given out of the history to clients that resume, or whose shard had no room for them.",
+		}),
+		deferred: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "swapcast_ws_deferred_total", Help: "Trades and retracts that found no room in a shard's queue and are given out of the history instead.",
 		}),
 		writes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "swapcast_ws_writes_total", Help: "Writes to sockets; messages sent over writes is the coalescing.",
@@ -74,7 +78,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	reg.MustRegister(m.connections, m.streams, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
-		m.evicted, m.resumed, m.replayed, m.writes, m.writtenBytes)
+		m.evicted, m.resumed, m.replayed, m.deferred, m.writes, m.writtenBytes)
 	// What has not happened yet is 0, not missing.
 	for k := range kinds {
 		m.sent.WithLabelValues(k.label())
@@ -121,9 +125,18 @@ func (m *Metrics) refuse(reason string) {
 	}
 }
 
-func (m *Metrics) drop(channel, reason string) {
+func (m *Metrics) drop(channel, reason string) { m.lose(channel, reason, 1) }
+
+// lose is drop for several.
+func (m *Metrics) lose(channel, reason string, n uint64) {
 	if m != nil {
-		m.dropped.WithLabelValues(channel, reason).Inc()
+		m.dropped.WithLabelValues(channel, reason).Add(float64(n))
+	}
+}
+
+func (m *Metrics) postpone() {
+	if m != nil {
+		m.deferred.Inc()
 	}
 }
 

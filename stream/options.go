@@ -129,8 +129,9 @@ type Limits struct {
 	// what one message can ask for.
 	QueuedReplies int
 	// ShardQueue is how many published updates may wait for one shard. Beyond
-	// it prices and candles are kept newest-only; trades and final candles are
-	// dropped, counted and told to their subscribers as a gap. Default 65,536.
+	// it prices and candles are kept newest-only, trades are taken from the history
+	// later, as far as it reaches, and final candles and balances are dropped,
+	// counted and told to their subscribers as a gap. Default 65,536.
 	ShardQueue int
 	// RetainedAssets is how many mints without subscribers keep their last
 	// price for snapshots; the longest silent is forgotten first. Default

@@ -71,7 +71,11 @@ func (s *shard) update(it item) {
 		}
 	}
 	s.mu.Unlock()
-	if full {
+	switch {
+	case !full:
+	case it.channel == chanTrades:
+		s.srv.opts.Metrics.postpone() // the history has it
+	default:
 		s.srv.opts.Metrics.drop(it.channel.name(), "shard_full")
 	}
 	s.nudge()

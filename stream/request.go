@@ -262,11 +262,7 @@ func (s *shard) serve(c *conn, r *request) {
 		}
 		s.begin(sub)
 	}
-	if c.sse && r.channel == chanTrades && len(c.behind) > 0 {
-		for _, sub := range c.subs { // together, in the order of positions
-			s.fallBehind(sub)
-		}
-	}
+	s.alignStream(c)
 }
 
 // begin sends what a subscription begins with: the last known price, candle or

@@ -188,6 +188,20 @@ func (s *shard) fallBehind(sub *subscription) {
 	s.refilling[c] = struct{}{}
 }
 
+// alignStream lets all subscriptions of a stream of trades fall behind where one
+// has: what it gets is in the order of positions, over all its assets.
+func (s *shard) alignStream(c *conn) {
+	if !c.sse || len(c.behind) == 0 || c.behind[0].channel != chanTrades {
+		return
+	}
+	for _, sub := range c.subs {
+		if !sub.behind {
+			sub.next = max(sub.next, sub.topic.shards[s.index].seqs[laneTrades]+1)
+			s.fallBehind(sub)
+		}
+	}
+}
+
 // refillChunk is how many messages a client is given at most in one turn of the
 // shard of what it lacks.
 const refillChunk = 128
@@ -252,6 +266,7 @@ func (s *shard) refillTrades(c *conn, subs []*subscription) {
 		if r.lost.to != 0 {
 			g := gapOf(r.sub.topic, chanTrades, wire.GapNoHistory)
 			g.FromSeq, g.ToSeq = r.lost.from, r.lost.to
+			s.srv.opts.Metrics.lose(chanTrades.name(), wire.GapNoHistory, r.lost.to-r.lost.from+1)
 			s.deliverKept(c, gapFrame(g, kindTrade))
 			continue
 		}

@@ -21,8 +21,8 @@ type shard struct {
 	// guarded by mu
 	queue   []item
 	updates int // of the items in queue
-	// What did not fit into queue: prices and candles newest-only, of trades and
-	// final candles what is lost.
+	// What did not fit into queue: prices, candles and statuses newest-only, of the
+	// others which ones.
 	late map[*topic]item
 	lost map[*topic]seqRange
 
