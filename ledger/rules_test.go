@@ -74,6 +74,38 @@ func TestRules(t *testing.T) {
 			processed a1 100
 			tx a1 101 z
 			confirmed a1 100`, steps: []string{"apply x@100", "retract dead x@100", "apply y@100", "apply z@101", "confirm 100 [y]"}, check: 100},
+		"a straggler after a death, without bank ids, does not count": {script: `
+			began a1 100
+			tx a1 101 x
+			dead a1 101
+			tx a1 101 y`, steps: []string{"apply x@101", "retract dead x@101"}, check: 99},
+		"another stream replays a bank that died, without bank ids": {script: `
+			began a1 100
+			tx a1 100 x
+			dead a1 100
+			tx a1 100 y
+			processed a1 100
+			ended a1
+			began a2 100
+			tx a2 100 x
+			dead a2 100
+			tx a2 100 y
+			tx a2 101 z
+			confirmed a2 100`, steps: []string{"apply x@100", "retract dead x@100", "apply y@100", "apply x@100", "retract dead x@100", "apply z@101", "confirm 100 [y]"}, check: 100},
+		"a stream that began later proves nothing before": {script: `
+			began a1 100
+			began b1 101
+			tx b1 100 x
+			confirmed b1 100
+			tx a1 100 y
+			confirmed a1 100`, steps: []string{"apply x@100", "apply y@100", "confirm 100 [x,y]"}, check: 100},
+		"the word of a stream that was cut is not the next one's": {script: `
+			began a1 100
+			confirmed a1 100
+			ended a1
+			began a2 100
+			tx a2 100 x
+			confirmed a2 100`, steps: []string{"apply x@100", "confirm 100 [x]"}, check: 100},
 		"a false dead without bank ids, then confirmed": {script: `
 			began a1 100
 			tx a1 100 x
