@@ -24,7 +24,9 @@
 // by number and memory, the balances that transactions leave behind, and the
 // mints that they create; mints and their metadata can be put in as well (PutMint).
 // Blocks are there to be asked for once their slot is confirmed, as a node has
-// them; of a slot that never is, it says that it was skipped.
+// them, in the version (bank) that was; of a slot that never is, it says that it
+// was skipped. Balances and mints are as the confirmed chain left them, at any
+// commitment.
 //
 // It records what it is given: of a filtered stream, blocks lack what the
 // filter left out.

@@ -71,6 +71,9 @@ func (s *Server) call(q *request) (any, error) {
 		return nil, invalid("unknown commitment %q", a.conf.Commitment)
 	}
 	a.slot = s.newest(a.at)
+	if stateMethod(q.Method) {
+		a.slot = min(a.slot, s.newest(swapcast.Confirmed))
+	}
 	if m := a.conf.MinContextSlot; m != nil && a.slot < *m {
 		return nil, &rpcError{
 			Code: -32016, Message: "Minimum context slot has not been reached",
@@ -110,6 +113,17 @@ func (s *Server) call(q *request) (any, error) {
 		return s.balance(a)
 	}
 	return nil, &rpcError{Code: -32601, Message: "Method not found"}
+}
+
+// stateMethod reports whether a method asks for accounts, which are as the
+// confirmed chain left them.
+func stateMethod(method string) bool {
+	switch method {
+	case "getAccountInfo", "getMultipleAccounts", "getTokenAccountsByOwner", "getBalance":
+		return true
+	default:
+		return false
+	}
 }
 
 // firstIsFilter tells getTokenAccountsByOwner's second parameter, an object, from

@@ -43,10 +43,18 @@ type Recorder struct {
 
 // recorded is what is known of one slot.
 type recorded struct {
-	meta      *pb.SubscribeUpdateBlockMeta
-	parent    uint64
-	infos     [][]byte // encoded: a tenth of the decoded size
-	confirmed bool
+	versions  map[uint64]*version // by bank, 0 where banks are not told
+	confirmed *version            // the one that counts; nil as long as none does
+}
+
+// version is one bank of a slot.
+type version struct {
+	meta   *pb.SubscribeUpdateBlockMeta
+	parent uint64
+	infos  [][]byte // encoded: a fraction of the decoded size
+	// Until it is confirmed: what it changes, and whether it came already.
+	pending []*pb.SubscribeUpdateTransactionInfo
+	seen    map[solana.Signature]struct{}
 }
 
 // NewRecorder makes an empty one.
@@ -98,120 +106,183 @@ func (t *Tapped) Close() error {
 	return nil
 }
 
-// Add records updates. It keeps none of them.
+// Add records updates. It keeps parts of them until their slot is confirmed, and
+// changes none.
 func (r *Recorder) Add(updates ...*pb.SubscribeUpdate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, u := range updates {
+		bank := geyser.Bank(u)
 		switch u := u.GetUpdateOneof().(type) {
 		case *pb.SubscribeUpdate_Transaction:
-			r.add(u.Transaction.GetSlot(), u.Transaction.GetTransaction())
+			r.add(u.Transaction.GetSlot(), bank, u.Transaction.GetTransaction())
 		case *pb.SubscribeUpdate_BlockMeta:
-			r.meta(u.BlockMeta)
+			r.meta(bank, u.BlockMeta)
 		case *pb.SubscribeUpdate_Block:
 			b := u.Block
-			r.meta(&pb.SubscribeUpdateBlockMeta{
+			r.meta(0, &pb.SubscribeUpdateBlockMeta{
 				Slot: b.GetSlot(), Blockhash: b.GetBlockhash(), Rewards: b.GetRewards(), BlockTime: b.GetBlockTime(), BlockHeight: b.GetBlockHeight(),
 				ParentSlot: b.GetParentSlot(), ParentBlockhash: b.GetParentBlockhash(), ExecutedTransactionCount: b.GetExecutedTransactionCount(),
 			})
 			for _, info := range b.GetTransactions() {
-				r.add(b.GetSlot(), info)
+				r.add(b.GetSlot(), 0, info)
 			}
 		case *pb.SubscribeUpdate_Slot:
-			r.status(u.Slot)
+			r.status(bank, u.Slot)
 		}
 	}
 	r.trim()
 }
 
-// at gives the slot's record, nil where it has been let go already.
-func (r *Recorder) at(slot uint64) *recorded {
+// at gives a version of a slot, nil where the slot has been let go already or
+// another version was confirmed.
+func (r *Recorder) at(slot, bank uint64) *version {
 	b := r.blocks[slot]
-	if b == nil && slot > r.gone {
-		b = &recorded{}
+	if b == nil {
+		if slot <= r.gone {
+			return nil
+		}
+		b = &recorded{versions: make(map[uint64]*version, 1)}
 		r.blocks[slot] = b
 		i, _ := slices.BinarySearch(r.slots, slot)
 		r.slots = slices.Insert(r.slots, i, slot)
 	}
-	return b
+	v := b.versions[bank]
+	if v == nil && b.confirmed == nil {
+		v = &version{seen: make(map[solana.Signature]struct{})}
+		b.versions[bank] = v
+	}
+	return v
 }
 
-func (r *Recorder) meta(m *pb.SubscribeUpdateBlockMeta) {
-	if b := r.at(m.GetSlot()); b != nil {
-		b.meta = proto.CloneOf(m)
+func (r *Recorder) meta(bank uint64, m *pb.SubscribeUpdateBlockMeta) {
+	if v := r.at(m.GetSlot(), bank); v != nil {
+		v.meta = proto.CloneOf(m)
 	}
 }
 
-func (r *Recorder) add(slot uint64, info *pb.SubscribeUpdateTransactionInfo) {
-	b := r.at(slot)
-	if b == nil || len(info.GetSignature()) != solana.SignatureLength {
+func (r *Recorder) add(slot, bank uint64, info *pb.SubscribeUpdateTransactionInfo) {
+	v := r.at(slot, bank)
+	if v == nil || len(info.GetSignature()) != solana.SignatureLength {
 		return
 	}
 	signature := solana.Signature(info.GetSignature())
-	if r.places[signature] == slot {
-		return // sent twice
+	confirmed := v.seen == nil
+	if _, twice := v.seen[signature]; twice || confirmed && r.places[signature] == slot {
+		return
 	}
 	encoded, err := proto.Marshal(info)
 	if err != nil {
 		return
 	}
-	r.places[signature] = slot
-	b.infos = append(b.infos, encoded)
+	v.infos = append(v.infos, encoded)
 	r.bytes += int64(len(encoded))
+	if confirmed {
+		r.settle(slot, info)
+		return
+	}
+	v.seen[signature] = struct{}{}
+	v.pending = append(v.pending, info)
+}
+
+// settle notes what a transaction of the confirmed chain did.
+func (r *Recorder) settle(slot uint64, info *pb.SubscribeUpdateTransactionInfo) {
+	r.places[solana.Signature(info.GetSignature())] = slot
 	u := &pb.SubscribeUpdateTransaction{Slot: slot, Transaction: info}
 	if r.decoder.Transaction(u, &r.tx) == nil {
 		r.state.apply(&r.tx)
 	}
 }
 
-func (r *Recorder) status(u *pb.SubscribeUpdateSlot) {
+func (r *Recorder) status(bank uint64, u *pb.SubscribeUpdateSlot) {
 	slot := u.GetSlot()
-	b := r.at(slot)
-	if b == nil {
+	v := r.at(slot, bank)
+	if v == nil {
 		return
 	}
 	if u.Parent != nil {
-		b.parent = u.GetParent()
+		v.parent = u.GetParent()
 	}
-	raise := func(c swapcast.Commitment) { r.newest[c] = max(r.newest[c], slot) }
+	raise := func(c swapcast.Commitment) {
+		for ; ; c-- {
+			r.newest[c] = max(r.newest[c], slot)
+			if c == swapcast.Processed {
+				return
+			}
+		}
+	}
 	switch u.GetStatus() {
 	case pb.SlotStatus_SLOT_DEAD:
-		if !b.confirmed {
-			r.empty(slot, b)
+		if b := r.blocks[slot]; b.confirmed != v {
+			r.drop(v)
+			delete(b.versions, bank)
 		}
 	case pb.SlotStatus_SLOT_PROCESSED:
 		raise(swapcast.Processed)
 	case pb.SlotStatus_SLOT_CONFIRMED:
-		b.confirmed = true
+		r.confirm(slot, bank)
 		raise(swapcast.Confirmed)
-		raise(swapcast.Processed)
 	case pb.SlotStatus_SLOT_FINALIZED:
-		b.confirmed = true
+		r.confirm(slot, bank)
 		raise(swapcast.Finalized)
-		raise(swapcast.Confirmed)
-		raise(swapcast.Processed)
 	}
 }
 
-// empty forgets what came of a slot.
-func (r *Recorder) empty(slot uint64, b *recorded) {
-	for _, encoded := range b.infos {
+// confirm makes a version the one that counts.
+func (r *Recorder) confirm(slot, bank uint64) {
+	b := r.blocks[slot]
+	if b.confirmed != nil {
+		return
+	}
+	for other, v := range b.versions {
+		if other != bank {
+			r.drop(v)
+			delete(b.versions, other)
+		}
+	}
+	v := b.versions[bank]
+	b.confirmed = v
+	slices.SortStableFunc(v.pending, byIndex)
+	for _, info := range v.pending {
+		r.settle(slot, info)
+	}
+	v.pending, v.seen = nil, nil
+}
+
+func byIndex(a, b *pb.SubscribeUpdateTransactionInfo) int {
+	return cmp.Compare(a.GetIndex(), b.GetIndex())
+}
+
+// drop counts off what is let go.
+func (r *Recorder) drop(v *version) {
+	for _, encoded := range v.infos {
 		r.bytes -= int64(len(encoded))
-		if info := decodeInfo(encoded); info != nil {
-			if s := solana.Signature(info.GetSignature()); r.places[s] == slot {
-				delete(r.places, s)
+	}
+}
+
+// forget lets a slot go.
+func (r *Recorder) forget(slot uint64) {
+	b := r.blocks[slot]
+	for _, v := range b.versions {
+		r.drop(v)
+	}
+	if b.confirmed != nil {
+		for _, encoded := range b.confirmed.infos {
+			if info := decodeInfo(encoded); info != nil {
+				if s := solana.Signature(info.GetSignature()); r.places[s] == slot {
+					delete(r.places, s)
+				}
 			}
 		}
 	}
-	b.infos, b.meta = nil, nil
+	delete(r.blocks, slot)
 }
 
 // trim lets the oldest slots go while there is too much.
 func (r *Recorder) trim() {
 	for len(r.slots) > 1 && (len(r.slots) > r.o.MaxBlocks || r.bytes > r.o.MaxBytes) {
 		slot := r.slots[0]
-		r.empty(slot, r.blocks[slot])
-		delete(r.blocks, slot)
+		r.forget(slot)
 		r.slots = slices.Delete(r.slots, 0, 1)
 		r.gone = slot
 	}
@@ -246,22 +317,22 @@ func (r *Recorder) FirstBlock() uint64 {
 func (r *Recorder) Block(slot uint64) *Block {
 	r.mu.Lock()
 	b := r.blocks[slot]
-	if b == nil || !b.confirmed {
+	if b == nil || b.confirmed == nil {
 		r.mu.Unlock()
 		return nil
 	}
-	out := &Block{Meta: b.meta}
+	out := &Block{Meta: b.confirmed.meta}
 	if out.Meta == nil {
-		out.Meta = &pb.SubscribeUpdateBlockMeta{Slot: slot, ParentSlot: b.parent}
+		out.Meta = &pb.SubscribeUpdateBlockMeta{Slot: slot, ParentSlot: b.confirmed.parent}
 	}
-	infos := b.infos // only ever appended to or replaced
+	infos := b.confirmed.infos // only ever appended to or replaced
 	r.mu.Unlock()
 	for _, encoded := range infos {
 		if info := decodeInfo(encoded); info != nil {
 			out.Infos = append(out.Infos, info)
 		}
 	}
-	slices.SortStableFunc(out.Infos, func(a, b *pb.SubscribeUpdateTransactionInfo) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
+	slices.SortStableFunc(out.Infos, byIndex)
 	return out
 }
 
@@ -272,7 +343,7 @@ func (r *Recorder) Blocks(first, last uint64, limit int) []uint64 {
 	var out []uint64
 	i, _ := slices.BinarySearch(r.slots, first)
 	for ; i < len(r.slots) && r.slots[i] <= last && len(out) < limit; i++ {
-		if r.blocks[r.slots[i]].confirmed {
+		if r.blocks[r.slots[i]].confirmed != nil {
 			out = append(out, r.slots[i])
 		}
 	}
@@ -330,11 +401,11 @@ func owns(info *pb.SubscribeUpdateTransactionInfo, key string) bool {
 func (r *Recorder) search(slot uint64, raw, text []byte, pass func(*pb.SubscribeUpdateTransactionInfo) bool) []Located {
 	r.mu.Lock()
 	b := r.blocks[slot]
-	if b == nil || !b.confirmed {
+	if b == nil || b.confirmed == nil {
 		r.mu.Unlock()
 		return nil
 	}
-	infos, at := b.infos, b.meta.GetBlockTime().GetTimestamp()
+	infos, at := b.confirmed.infos, b.confirmed.meta.GetBlockTime().GetTimestamp()
 	r.mu.Unlock()
 	var out []Located
 	for _, encoded := range infos {

@@ -119,7 +119,11 @@ func TestBalances(t *testing.T) {
 	s := newServer(t, rpctest.Options{Store: chain})
 	type holding struct{ owner, mint solana.PublicKey }
 	tokens, lamports := make(map[holding]uint64), make(map[solana.PublicKey]uint64)
+	confirmed := chain.Slot(swapcast.Confirmed)
 	for _, b := range truth.Balances {
+		if b.Slot > confirmed {
+			break
+		}
 		if b.Native {
 			lamports[b.Owner] = b.Post
 		} else {
@@ -340,6 +344,25 @@ func TestBounds(t *testing.T) {
 
 // TestForks: a slot that died is skipped, unless another version was confirmed.
 func TestForks(t *testing.T) {
+	banked := rpctest.NewRecorder(rpctest.RecorderOptions{})
+	for bank, version := range map[uint64]int{8: -1, 9: 0} {
+		update := versioned(80, version)[0]
+		geyser.SetBank(update, bank)
+		banked.Add(update)
+	}
+	sure := confirm(80)
+	geyser.SetBank(sure, 9)
+	banked.Add(sure)
+	late := versioned(80, 1)[0]
+	geyser.SetBank(late, 8)
+	banked.Add(late) // of the bank that lost
+	if b := banked.Block(80); b == nil || len(b.Infos) != 1 || b.Infos[0].GetSignature()[1] != 0 {
+		t.Errorf("two banks in a slot: %+v", b)
+	}
+	if _, ok := banked.Transaction(solana.Signature{0: 80, 1: 0xff}); ok {
+		t.Error("a transaction of the other bank is found")
+	}
+
 	chain := rpctest.NewRecorder(rpctest.RecorderOptions{})
 	dead := &pb.SubscribeUpdate{UpdateOneof: &pb.SubscribeUpdate_Slot{Slot: &pb.SubscribeUpdateSlot{Slot: 71, Status: pb.SlotStatus_SLOT_DEAD}}}
 	chain.Add(versioned(70, -1)...)

@@ -22,6 +22,7 @@ type uiAccount struct {
 	Space      int    `json:"space"`
 }
 
+// withContext adds the slot that the answer is of.
 func (a *arguments) withContext(value any) any {
 	return map[string]any{"context": map[string]any{"slot": a.slot, "apiVersion": "0.0.0"}, "value": value}
 }

@@ -73,9 +73,9 @@ func (f *Filler) Missing(from, to uint64) {
 	f.nudge()
 }
 
-// Disputed asks for one transaction. It never blocks; false says that too many
-// wait.
-func (f *Filler) Disputed(ref swapcast.TxRef) bool {
+// Disputed asks for one transaction. It never blocks; where too many wait, it is
+// dropped and counted.
+func (f *Filler) Disputed(ref swapcast.TxRef) {
 	f.mu.Lock()
 	full := len(f.refs) >= maxRefs
 	if !full {
@@ -84,10 +84,9 @@ func (f *Filler) Disputed(ref swapcast.TxRef) bool {
 	f.mu.Unlock()
 	if full {
 		f.o.Metrics.dispute("dropped")
-		return false
+		return
 	}
 	f.nudge()
-	return true
 }
 
 func (f *Filler) nudge() {

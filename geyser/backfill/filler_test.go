@@ -261,28 +261,36 @@ func TestSlowConsumer(t *testing.T) {
 	})
 }
 
-// TestDisputesBounded: too many are dropped, counted, and said to be.
+// TestDisputesBounded: too many are dropped, and counted.
 func TestDisputesBounded(t *testing.T) {
 	run(t, setup{chains: []*rpctest.Recorder{chainOf(9, 10)}, o: backfill.Options{Filter: dexes()}, buffer: 1}, func(r *rig) {
 		for range 3 { // Out takes one event, and Run waits with the next
 			r.Missing(10, 10)
 			time.Sleep(time.Second)
 		}
-		refused := 0
 		for i := range 5000 {
-			if !r.Disputed(swapcast.TxRef{Slot: 10, Signature: solana.Signature{0: byte(i), 1: byte(i >> 8), 2: 1}}) {
-				refused++
-			}
+			r.Disputed(swapcast.TxRef{Slot: 10, Signature: solana.Signature{0: byte(i), 1: byte(i >> 8), 2: 1}})
 		}
-		if refused != 5000-4096 || r.count("swapcast_backfill_disputes_total", "dropped") != float64(refused) {
-			t.Errorf("%d refused", refused)
+		if got := r.count("swapcast_backfill_disputes_total", "dropped"); got != 5000-4096 {
+			t.Errorf("%v dropped", got)
 		}
-		go func() {
-			for range r.out { // lets Run go on to its end
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() { // lets Run go on
+			defer close(stopped)
+			for {
+				select {
+				case <-r.out:
+				case <-stop:
+					return
+				}
 			}
 		}()
 		time.Sleep(time.Minute)
-		close(r.out)
+		close(stop)
+		<-stopped
+		if s := r.Status(); s.Waiting != 0 || r.count("swapcast_backfill_disputes_total", "absent") != 4096 {
+			t.Errorf("not all were answered: %+v", s)
+		}
 	})
 }
 
@@ -311,7 +319,7 @@ func TestProgress(t *testing.T) {
 // and lie about what was skipped. As long as one node has a block, its slot is
 // filled, with all of it, once; every other slot is skipped; nothing is lost.
 func TestRandom(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test repeats
 			first, last := uint64(100), uint64(160+rng.IntN(200))
