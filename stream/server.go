@@ -39,12 +39,16 @@ type Server struct {
 
 	closing [commitments]closing // each owned by the goroutine that calls CloseCandlesAt
 
+	totals
+	readers sync.WaitGroup // connections; nobody joins once the door is shut
+	writers sync.WaitGroup // slow writers, started by readers and shards only
+}
+
+// totals are what Stats tells.
+type totals struct {
 	subs      [channels]atomic.Int64
 	sent      atomic.Uint64
 	conflated atomic.Uint64
-
-	readers sync.WaitGroup // connections; nobody joins once the door is shut
-	writers sync.WaitGroup // slow writers, started by readers and shards only
 }
 
 // New returns a server. It reads the keys file and starts nothing: that is
