@@ -62,4 +62,10 @@
 // is kept for KeepSlots more, so that copies which come late are known as such.
 // Contents are given back when their slot is confirmed. In steady state nothing
 // is allocated.
+//
+// # Size
+//
+// The package is over the house's 2,000 lines, a quarter of them comments: what a
+// slot's versions, the chain, the proofs and the gaps decide about a transaction is
+// one state, and each of them reads the others at every step.
 package ledger
