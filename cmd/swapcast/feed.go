@@ -12,9 +12,7 @@ import (
 type feedState struct {
 	tipSlot     atomic.Uint64 // highest slot seen, of any kind of update
 	slotAt      atomic.Int64  // Unix nanoseconds of the receipt of the newest update
-	confirmed   atomic.Uint64
-	finalized   atomic.Uint64
-	newestBlock atomic.Int64 // block time of the newest block meta, Unix seconds
+	newestBlock atomic.Int64  // block time of the newest block meta, Unix seconds
 	blockSlot   atomic.Uint64
 	txs         atomic.Uint64
 }
@@ -22,13 +20,6 @@ type feedState struct {
 // slot notes a slot's new stage.
 func (f *feedState) slot(u swapcast.SlotUpdate, receivedAt int64) {
 	f.seen(u.Slot, receivedAt)
-	switch u.Status {
-	case swapcast.SlotConfirmed:
-		raise(&f.confirmed, u.Slot)
-	case swapcast.SlotFinalized:
-		raise(&f.finalized, u.Slot)
-	default:
-	}
 }
 
 // block notes a block's time.
@@ -57,6 +48,12 @@ func (f *feedState) age(now time.Time) (age time.Duration, ok bool) {
 		return 0, false
 	}
 	return max(0, now.Sub(time.Unix(0, at))), true
+}
+
+// restart forgets the slots of a timeline that has ended.
+func (f *feedState) restart(slot uint64) {
+	f.tipSlot.Store(slot)
+	f.blockSlot.Store(0)
 }
 
 func (f *feedState) seen(slot uint64, receivedAt int64) {

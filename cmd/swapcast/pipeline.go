@@ -39,9 +39,12 @@ type pipeline struct {
 	price       prometheus.Observer // seconds to price and publish one transaction's swaps
 	lost        *geyser.Metrics     // counts slots that are lost for good
 	watch       *watchList
+	rules       ledger.Options
 
 	// owned by run
 	ledger   *ledger.Ledger
+	behind   int                      // transactions in a row from long before the checkpoint
+	streams  map[uint64]ledger.Source // that run, by number
 	effects  ledger.Effects
 	parser   *parser.Parser
 	parsed   parser.Result
@@ -74,6 +77,15 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 	}, func() float64 { return float64(len(events)) }))
 	counts := parser.NewMetrics(s.registry)
 	counts.Stage = stages.WithLabelValues("parse")
+	rules := ledger.Options{
+		Fills:   len(s.config.RPCURL) > 0 && s.upstream.player == nil,
+		HoldFor: s.config.HoldFor,
+		Metrics: ledger.NewMetrics(s.registry),
+	}
+	if s.upstream.repeats {
+		// Each pass has the signatures of the one before it, in later slots.
+		rules.KeepSlots = 1
+	}
 	return &pipeline{
 		events:      events,
 		processed:   s.processed,
@@ -87,11 +99,10 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		lost:        s.upstream.metrics,
 		watch:       s.watch,
 		parser:      parser.New(),
-		ledger: ledger.New(ledger.Options{
-			HoldFor: s.config.HoldFor,
-			Metrics: ledger.NewMetrics(s.registry),
-		}),
-		corrects: reconciler{open: make(map[candleKey]struct{})},
+		rules:       rules,
+		streams:     make(map[uint64]ledger.Source),
+		ledger:      ledger.New(rules),
+		corrects:    reconciler{open: make(map[candleKey]struct{})},
 	}
 }
 
@@ -166,8 +177,10 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.processed.advance(p.blockTime(event))
 		p.ledger.Block(src, &event.Block, now, &p.effects)
 	case geyser.KindStreamStart:
+		p.streams[event.Stream] = src
 		p.ledger.Began(src, event.From, now)
 	case geyser.KindStreamEnd:
+		delete(p.streams, event.Stream)
 		p.ledger.Ended(src, now)
 	case geyser.KindFilled:
 		p.ledger.Filled(event.Slot.Slot, &p.effects)
@@ -200,6 +213,7 @@ func (p *pipeline) transaction(src ledger.Source, event *geyser.Event) {
 	tx := event.Tx
 	ref := swapcast.TxRef{Slot: tx.Slot, Signature: tx.Signature}
 	p.feed.transaction(tx.Slot, event.ReceivedAt)
+	p.newTimeline(tx.Slot, event.ReceivedAt)
 	if p.ledger.Known(src, ref, tx.Bank) {
 		return
 	}
@@ -217,3 +231,32 @@ func (p *pipeline) transaction(src ledger.Source, event *geyser.Event) {
 	}
 	p.ledger.Tx(src, &p.tx, &p.effects)
 }
+
+// newTimeline begins anew where the source has gone back to slots that are long
+// done: a chain that was made again, or a recording that was. No replay reaches
+// there, for replays are asked for from the checkpoint on.
+func (p *pipeline) newTimeline(slot uint64, now int64) {
+	checkpoint := p.ledger.Checkpoint()
+	if slot+timelineSlots >= checkpoint {
+		p.behind = 0
+		return
+	}
+	if p.behind++; p.behind < timelineTransactions {
+		return
+	}
+	p.behind = 0
+	p.log.Warn("the source has gone back in time: beginning anew", "slot", slot, "checkpoint", checkpoint)
+	p.ledger = ledger.New(p.rules)
+	for _, src := range p.streams {
+		p.ledger.Began(src, slot+1, now)
+	}
+	p.checkpoint.Store(0)
+	p.feed.restart(slot)
+	p.stream.PublishGap(&swapcast.Gap{FromSlot: checkpoint + 1, ToSlot: checkpoint + 1, Reason: "new_timeline"})
+}
+
+// A straggler or two from far behind are no new timeline.
+const (
+	timelineSlots        = 512
+	timelineTransactions = 256
+)
