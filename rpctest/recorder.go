@@ -187,7 +187,10 @@ func (r *Recorder) add(slot, bank uint64, info *pb.SubscribeUpdateTransactionInf
 
 // settle notes what a transaction of the confirmed chain did.
 func (r *Recorder) settle(slot uint64, info *pb.SubscribeUpdateTransactionInfo) {
-	r.places[solana.Signature(info.GetSignature())] = slot
+	signature := solana.Signature(info.GetSignature())
+	if _, known := r.places[signature]; !known { // a made-up chain may hold one twice
+		r.places[signature] = slot
+	}
 	u := &pb.SubscribeUpdateTransaction{Slot: slot, Transaction: info}
 	if r.decoder.Transaction(u, &r.tx) == nil {
 		r.state.apply(&r.tx)

@@ -35,6 +35,8 @@ type geyserCmd struct {
 	PingInterval  time.Duration `help:"Time between the server's pings on a stream." default:"10s"`
 	Compression   string        `help:"Compress what is sent to clients that accept it: none, gzip or zstd. Clients that compress what they send are always answered alike." enum:"none,gzip,zstd" default:"none"`
 	MaxRequestKB  int           `help:"Largest request that is read, in KB." default:"4096" name:"max-request-kb"`
+
+	rpcFlags `embed:""`
 }
 
 // Help explains the faults behind the flags.
@@ -62,8 +64,14 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 		src.close()
 		return err
 	}
+	rpc, err := c.openRPC(ctx, src.Feed)
+	if err != nil {
+		src.close()
+		return errors.Join(err, chain.close())
+	}
+	defer rpc.close()
 	o := c.options(src, env.Log)
-	endpoints, err := c.endpoints(ctx, o, script, chain)
+	endpoints, err := c.endpoints(ctx, o, script, chain, rpc)
 	if err != nil {
 		src.close()
 		return errors.Join(err, chain.close())
@@ -71,9 +79,10 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 	defer endpoints.close()
 	env.Log.Info("playing", "source", src.Describe, "feed", src.Feed, "speed", o.Speed, "loop", o.Loop,
 		"waits_for_client", o.WaitForClient, "token", o.Token != "", "faults", c.Faults)
-	if err := endpoints.tell(env.Stdout, src.Describe); err != nil {
+	if err := endpoints.tell(env.Stdout, src.Describe, rpc.tell()); err != nil {
 		return err
 	}
+	defer rpc.start(env.Log)()
 	err = endpoints.serve(ctx, env.Log,
 		grpc.MaxRecvMsgSize(c.MaxRequestKB<<10),
 		grpc.MaxConcurrentStreams(replay.DefaultMaxStreams),

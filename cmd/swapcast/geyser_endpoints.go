@@ -52,6 +52,8 @@ func (c *geyserCmd) checkChain(s *faults.Script, src *playSource) error {
 		return usagef("--loop: a chain with faults (%s) is played once", c.Faults)
 	case c.Truth != "":
 		return usagef("--loop: the truth of a chain (--truth) is of one pass")
+	case c.WithRPC != "":
+		return usagef("--loop: a chain that can be asked about (--with-rpc) is played once")
 	case len(c.Listen) > 1:
 		return usagef("--loop: several endpoints (--listen) share one pass")
 	}
@@ -68,13 +70,13 @@ type endpoint struct {
 type endpoints []endpoint
 
 // endpoints makes the servers and takes their ports.
-func (c *geyserCmd) endpoints(ctx context.Context, o replay.Options, script *faults.Script, chain *truth) (endpoints, error) {
+func (c *geyserCmd) endpoints(ctx context.Context, o replay.Options, script *faults.Script, chain *truth, rpc *chainRPC) (endpoints, error) {
 	var sources []replay.Source
 	if len(c.Listen) == 1 && script == nil && c.Truth == "" {
-		sources = []replay.Source{o.Source} // may be looped over
+		sources = []replay.Source{rpc.tap(o.Source)} // may be looped over
 	} else {
 		bent := script.Chain(o.Source, faults.ChainOptions{OnTruth: chain.add, OnFault: chain.struck})
-		sources = replay.Tee(bent, len(c.Listen))
+		sources = replay.Tee(rpc.tap(bent), len(c.Listen))
 	}
 	var out endpoints
 	for i, address := range c.Listen {
@@ -102,13 +104,14 @@ func (e endpoints) close() {
 	}
 }
 
-// tell says where to find the endpoints.
-func (e endpoints) tell(w io.Writer, source string) error {
+// tell says where to find the endpoints, and what else there is.
+func (e endpoints) tell(w io.Writer, source, more string) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "swapcast geyser: %s\n", source)
 	for _, one := range e {
 		fmt.Fprintf(&text, "listening on %s (gRPC)\n", one.listener.Addr())
 	}
+	text.WriteString(more)
 	_, err := io.WriteString(w, text.String())
 	return err
 }

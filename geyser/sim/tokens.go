@@ -68,6 +68,10 @@ func Tokens() []swapcast.Token {
 			Name:     s.name,
 			Decimals: s.decimals,
 			Known:    true,
+			Program:  solana.TokenProgramID,
+		}
+		if s.token22 {
+			out[i].Program = solana.Token2022ProgramID
 		}
 	}
 	return out
