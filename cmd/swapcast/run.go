@@ -21,6 +21,7 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/backfill"
 	"github.com/swapcast/swapcast/market"
 	"github.com/swapcast/swapcast/rpcpool"
 	"github.com/swapcast/swapcast/stream"
@@ -185,6 +186,20 @@ func (s *server) openRPC() error {
 		return fmt.Errorf("token facts: %w", err)
 	}
 	s.pipeline.tokens = s.tokens
+	if s.upstream.player != nil {
+		return nil // what is played here is on no chain: there is nothing to fill it with
+	}
+	s.fill, err = backfill.New(backfill.Options{
+		RPC:     pool,
+		Out:     s.pipeline.events,
+		Filter:  s.filter(),
+		Logger:  s.log.With("component", "backfill"),
+		Metrics: backfill.NewMetrics(s.registry),
+	})
+	if err != nil {
+		return fmt.Errorf("backfill: %w", err)
+	}
+	s.pipeline.filler = s.fill
 	return nil
 }
 
@@ -229,7 +244,15 @@ func (s *server) onWallet(owner solana.PublicKey, watched bool) {
 		s.confirmed.book.Unwatch(owner)
 		s.watch.set(owner, s.processed.book.Watched(owner))
 	}
-	s.upstream.follow(geyser.Filter{Programs: dexPrograms(), Wallets: s.watch.list(), Firehose: s.config.Firehose})
+	s.upstream.follow(s.filter())
+	if s.fill != nil {
+		s.fill.SetFilter(s.filter())
+	}
+}
+
+// filter is what is asked for of the chain.
+func (s *server) filter() geyser.Filter {
+	return geyser.Filter{Programs: dexPrograms(), Wallets: s.watch.list(), Firehose: s.config.Firehose}
 }
 
 // listen takes both ports.
@@ -267,6 +290,9 @@ func (s *server) run(ctx context.Context) error {
 	s.start(group, upstream, "source", s.upstream.serve)
 	for _, e := range s.upstream.endpoints {
 		s.start(group, upstream, "subscriber of "+e.name, func(ctx context.Context) error { return e.subscriber.Run(ctx, s.pipeline.events) })
+	}
+	if s.fill != nil {
+		s.start(group, upstream, "backfill", s.fill.Run)
 	}
 	if s.tokens != nil {
 		s.start(group, upstream, "token facts", s.tokens.Run)

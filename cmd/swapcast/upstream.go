@@ -15,6 +15,7 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/geyser/backfill"
 	"github.com/swapcast/swapcast/geyser/replay"
 	"github.com/swapcast/swapcast/geyser/sim"
 	"github.com/swapcast/swapcast/ledger"
@@ -89,15 +90,12 @@ func (u *upstream) has(name string) bool {
 // authorities ranks the endpoints for where their copies of a transaction
 // differ and nothing else decides: an earlier --source is believed more.
 func (u *upstream) authorities() map[string]uint8 {
-	ranks := map[string]uint8{rpcEndpoint: ledger.AuthorityRPC}
+	ranks := map[string]uint8{backfill.Endpoint: ledger.AuthorityRPC}
 	for i, e := range u.endpoints {
 		ranks[e.name] = uint8(max(1, 200-i)) //nolint:gosec // between 1 and 200
 	}
 	return ranks
 }
-
-// rpcEndpoint is the name under which the filler's events come.
-const rpcEndpoint = "rpc"
 
 // statuses are the endpoints', in the order of --source.
 func (u *upstream) statuses() []geyser.Status {
