@@ -78,11 +78,12 @@ func (c *geyserCmd) endpoints(ctx context.Context, o replay.Options, script *fau
 		bent := script.Chain(o.Source, faults.ChainOptions{OnTruth: chain.add, OnFault: chain.struck})
 		sources = replay.Tee(rpc.tap(bent), len(c.Listen))
 	}
+	log := o.Logger
 	var out endpoints
 	for i, address := range c.Listen {
 		o.Source, o.Faults = sources[i], script.Endpoint(i)
 		if len(c.Listen) > 1 {
-			o.Logger = o.Logger.With("endpoint", i)
+			o.Logger = log.With("endpoint", i)
 		}
 		server, err := replay.New(o)
 		if err == nil {

@@ -68,10 +68,32 @@
 // has been sent. When Run is told to stop they end with UNAVAILABLE "server is
 // shutting down try again later".
 //
+// # Faults on request
+//
+// Options.Faults has one server do wrong what providers do wrong; package faults
+// reads the script, bends the chain and tells the truth. Those of a server (late,
+// restart, refusals, forgotten history) strike by its own clock and slots; those
+// of a stream (cut, half_open, duplicate, ...) by the stream's, as it is written,
+// or for all streams at once by the server's. Timed ones strike within 2 ms, also
+// where nothing is played; a stream that waits for its client's socket is struck
+// once it goes on. Tee makes several servers endpoints of one chain.
+//
+// A half-open stream and a silent filter take from the log as if they had sent,
+// so that a lossless player goes on; slow_down slows a lossless player too. late
+// holds back what streams send, by the time at which it was played: statuses and
+// data of the same moment stay together at PROCESSED, while data that waited for
+// its commitment is not delayed again. Unary methods are not late.
+//
+// # Banks
+//
+// Where updates name a bank (bank_id of yellowstone-grpc 16), a slot's banks are
+// blocks of their own, and at CONFIRMED and FINALIZED a slot is the bank that its
+// status names, or those that have not died.
+//
 // # Loops
 //
 // Each pass moves slots, parents, block heights and block times on by the range
-// that the first pass covered. Signatures and blockhashes come again unchanged:
+// that the first pass covered; later passes name no banks. Signatures and blockhashes come again unchanged:
 // who tells transactions apart needs slot and signature.
 //
 // # Concurrency

@@ -184,7 +184,7 @@ endpoints:
 	have := make(map[place]bool)
 	for s := range want {
 		if s.signature != (solana.Signature{}) {
-			have[place{s.what, s.signature}] = true
+			have[place(s)] = true
 		}
 	}
 	for _, l := range truth.Lines() {

@@ -109,7 +109,7 @@ func (s *streamFaults) strike(f *streamFault) error {
 func (s *streamFaults) lasting(f *streamFault, ended bool, slot uint64) error {
 	switch {
 	case ended && f.state.Kind == faults.SilentFilter:
-		s.struck(f, "cut after the silence")
+		s.all.server.log.Info("fault", "fault", f.state.Kind, "line", f.state.Line, "slot", s.slot, "stream", s.id, "detail", "cut after the silence")
 		return status.Error(f.state.Status, f.state.Text)
 	case ended && f.state.Kind == faults.HalfOpen:
 		return s.broken()

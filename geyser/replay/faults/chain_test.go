@@ -204,6 +204,57 @@ func TestChainKeepsTheTruth(t *testing.T) {
 	}
 }
 
+// TestChainKeepsTheSwaps: what our parser reads of the transactions that land is
+// the market's ground truth, v1 messages included, swap by swap.
+func TestChainKeepsTheSwaps(t *testing.T) {
+	type swap struct {
+		pool            solana.PublicKey
+		amountIn, paid  uint64
+		mintIn, mintOut solana.PublicKey
+	}
+	want := make(map[solana.Signature][]swap)
+	us, truth, events := bent(t, everyChainFault, market(t, 3000, func(s *swapcast.Swap) {
+		want[s.Signature] = append(want[s.Signature], swap{s.Pool, s.AmountIn, s.AmountOut, s.MintIn, s.MintOut})
+	}))
+	type landing struct {
+		at  place
+		sig solana.Signature
+	}
+	lands := make(map[landing]bool)
+	for _, l := range truth {
+		if l.Kind == faults.TruthTx && !l.Again {
+			lands[landing{place{l.Slot, l.Bank}, l.Signature}] = true
+		}
+	}
+	v1s, swaps := 0, 0
+	for _, u := range us {
+		info := u.GetTransaction().GetTransaction()
+		if info == nil || !lands[landing{place{faults.SlotOf(u), faults.Bank(u)}, solana.Signature(info.GetSignature())}] {
+			continue
+		}
+		if len(info.GetTransaction().GetMessage().ProtoReflect().GetUnknown()) > 0 {
+			v1s++
+		}
+		var got []swap
+		for _, s := range swapsOf(t, u) {
+			got = append(got, swap{s.Pool, s.AmountIn, s.AmountOut, s.MintIn, s.MintOut})
+		}
+		if list := want[solana.Signature(info.GetSignature())]; !slices.Equal(got, list) {
+			t.Fatalf("%v: %+v, the market made %+v", u.GetTransaction().GetSlot(), got, list)
+		}
+		swaps += len(got)
+	}
+	told := 0
+	for _, e := range events {
+		if e.Kind == faults.V1 {
+			told++
+		}
+	}
+	if v1s != told || v1s < 100 || swaps < 500 {
+		t.Errorf("%d transactions are v1, %d were said to be; %d swaps", v1s, told, swaps)
+	}
+}
+
 // TestChainIsTheSameForAll: two runs give the same bytes.
 func TestChainIsTheSameForAll(t *testing.T) {
 	a, ta, _ := bent(t, everyChainFault, market(t, 2000, nil))
