@@ -41,8 +41,9 @@ type server struct {
 	confirmed *view
 	stream    *stream.Server
 	watch     *watchList
-	tokens    *tokens.Loader  // nil without --rpc-url
-	state     *checkpointFile // nil without --state-dir
+	fill      *backfill.Filler // nil without --rpc-url
+	tokens    *tokens.Loader   // nil without --rpc-url
+	state     *checkpointFile  // nil without --state-dir
 	pipeline  *pipeline
 	registry  *prometheus.Registry
 	public    net.Listener
