@@ -143,6 +143,9 @@ func TestRealBlocks(t *testing.T) {
 			same(t, got, want)
 			t.Logf("slot %d: %d transactions of exchanges", slot, len(want))
 		})
+		if len(updates) > 1_000 {
+			continue // the other one is enough for the rest
+		}
 		run(t, setup{chains: []*rpctest.Recorder{chain}, o: backfill.Options{Filter: geyser.Filter{Firehose: true}}}, func(r *rig) {
 			r.Missing(slot, slot)
 			same(t, r.wait(time.Minute), views(t, updates, func(tx *swapcast.Transaction) bool { return !tx.Vote }))
