@@ -24,19 +24,28 @@ const (
 // names that amount, and in the balances that follow from it. false where the
 // transaction has no transfer that this can be done to. salt picks the transfer.
 func altered(info *pb.SubscribeUpdateTransactionInfo, salt uint64) (*pb.SubscribeUpdateTransactionInfo, bool) {
-	if info.GetIsVote() || info.GetMeta().GetErr() != nil {
+	m, ok := pickMove(info, salt)
+	if !ok {
 		return nil, false
+	}
+	out := proto.CloneOf(info)
+	m.apply(out)
+	return out, true
+}
+
+// pickMove finds a transfer of a transaction that can be altered.
+func pickMove(info *pb.SubscribeUpdateTransactionInfo, salt uint64) (move, bool) {
+	if info.GetIsVote() || info.GetMeta().GetErr() != nil {
+		return move{}, false
 	}
 	moves := movesOf(info)
 	for i := range moves {
 		m := moves[(uint64(i)+salt%uint64(len(moves)))%uint64(len(moves))]
 		if m.possible(info.GetMeta()) {
-			out := proto.CloneOf(info)
-			m.apply(out)
-			return out, true
+			return m, true
 		}
 	}
-	return nil, false
+	return move{}, false
 }
 
 // resigned gives a transaction that is the caller's own a made-up signature.

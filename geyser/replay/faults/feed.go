@@ -151,17 +151,13 @@ func (s *lyingStage) step(u *pb.SubscribeUpdate, emit func(*pb.SubscribeUpdate))
 	info := u.GetTransaction().GetTransaction()
 	// A transaction that moves no tokens is not worth a lie, and leaves one that
 	// is due to the next.
-	if info == nil || info.GetIsVote() || info.GetMeta().GetErr() != nil {
-		emit(u)
-		return
-	}
 	item := 1 + mix(slot) ^ info.GetIndex()
-	lie, ok := altered(info, item)
-	if !ok || !s.trigger.Hit(s.now, slot, item) {
+	if _, ok := pickMove(info, item); !ok || !s.trigger.Hit(s.now, slot, item) {
 		emit(u)
 		return
 	}
 	s.struck(slot, s.trigger.f.How)
+	lie, _ := altered(info, item) // a transfer to alter was found
 	out := Shallow(u)
 	out.GetTransaction().Transaction = lie
 	switch s.trigger.f.How {
