@@ -39,6 +39,8 @@ var ownImports = []struct {
 	{"market", []string{"."}},
 	{"wallet", []string{"."}},
 	{"ledger", []string{"."}},
+	{"quote", []string{"."}},
+	{"quote/quotetest", []string{"."}}, // Jupiter, DFlow, Hashflow and Hermes, for tests and demos
 	{"stream", []string{".", "stream/wire"}},
 	{"stream/wire", []string{"."}},
 	{"stream/client", []string{".", "stream/wire"}},
@@ -65,6 +67,7 @@ var onlyFor = []struct {
 	{"geyser/sim", []string{"cmd/swapcast"}},
 	{"parser/parsertest", nil},
 	{"rpctest", []string{"cmd/swapcast"}},
+	{"quote/quotetest", []string{"cmd/swapcast"}},
 }
 
 // homes says where a third-party module may be imported by code that is not a
@@ -89,7 +92,8 @@ var homes = []struct {
 	{"go.yaml.in/yaml/v3", []string{"geyser/replay/faults"}},
 	{"golang.org/x/sync", []string{"..."}},
 	{"golang.org/x/sys", []string{"stream"}},
-	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/..."}},
+	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/...", "quote"}},
+	{"github.com/sony/gobreaker/v2", []string{"quote"}},
 	// For tests alone: no home.
 	{"go.uber.org/goleak", nil},
 	{"pgregory.net/rapid", nil},
