@@ -60,7 +60,7 @@
 // SetFilter changes what is asked for on the live stream, in one request that
 // replaces the one before. Keys that do not fit into what the provider allows
 // are split over several streams of the endpoint, each with its own number and
-// promise (Event.Part, Event.Parts); the limits are options, or learned from
+// promise (KindPartStart); the limits are options, or learned from
 // the server's refusal. A wallet that the server does not allow is left out and
 // counted (Status.Uncovered); a program that it does not allow is an error.
 //

@@ -20,12 +20,12 @@ const (
 	// the stream may precede it. The same stream may say it again, and the last
 	// word counts: with a higher From where it learns that a slot had begun before
 	// it did, which is told before the update that shows it.
-	//
-	// Where the provider's limits split the keys over several streams
-	// (Event.Parts above 1), each is complete for its own part of the keys only: a
-	// slot is once all parts are. A consumer that cannot put parts together must
-	// not take the promise of one.
 	KindStreamStart
+	// KindPartStart is the same of a stream that asks for a part of the keys only:
+	// Event.Part of Event.Parts, where the provider's limits split them. A slot is
+	// complete once it is on a stream of each part; a consumer that does not put
+	// parts together passes it over, and nothing of the endpoint counts as proved.
+	KindPartStart
 	// KindStreamEnd comes after the last event of a stream that brought any.
 	KindStreamEnd
 	// The next four come from a source other than a stream (backfill).
@@ -51,11 +51,11 @@ type Event struct {
 	// Stream numbers the stream that it came on: unique in the process, higher
 	// for one that was opened later; 0 for what came on none.
 	Stream uint64
-	// From and To are slots: KindStreamStart (From), KindLost.
+	// From and To are slots: KindStreamStart and KindPartStart (From), KindLost.
 	From, To uint64
 	Reason   string // KindStreamEnd, KindLost: a stable code
-	// Part and Parts tell, with KindStreamStart, which part of the endpoint's
-	// keys the stream asks for: 0 of 1 as long as they fit into one.
+	// Part and Parts tell, with KindStreamStart and KindPartStart, which part of
+	// the endpoint's keys the stream asks for: 0 of 1 as long as they fit into one.
 	Part, Parts int
 	Ref         swapcast.TxRef // KindAbsent
 	// Feed is the kind of data that the endpoint says it serves: a server that

@@ -171,7 +171,7 @@ func (r *running) next(t *testing.T) *Event {
 	t.Helper()
 	for {
 		e := r.any(t)
-		if e.Kind != KindStreamStart && e.Kind != KindStreamEnd {
+		if e.Kind != KindStreamStart && e.Kind != KindPartStart && e.Kind != KindStreamEnd {
 			return e
 		}
 		e.Release()

@@ -368,6 +368,9 @@ func TestSplit(t *testing.T) {
 	for len(parts) < 3 {
 		e := r.any(t)
 		if e.Kind == KindStreamStart {
+			t.Errorf("a part is promised as if it were all: %+v", e)
+		}
+		if e.Kind == KindPartStart {
 			if e.Parts != 3 || e.From != 7 {
 				t.Errorf("promise %+v", e)
 			}

@@ -187,7 +187,7 @@ func testResume(t *testing.T, history int) {
 		if n%3000 == 2999 {
 			sub.Reconnect()
 		}
-		if p.first != 0 && at >= p.first+300 {
+		if p.starts >= 10 && at >= p.first+300 {
 			break
 		}
 	}

@@ -187,7 +187,11 @@ func (ss *session) promise(h heard) bool {
 	ss.parts = parts
 	ss.from.Store(c.from)
 	ss.part.progress()
-	e := ss.word(KindStreamStart)
+	kind := KindStreamStart
+	if parts > 1 {
+		kind = KindPartStart
+	}
+	e := ss.word(kind)
 	e.From, e.Part, e.Parts = c.from, ss.part.index, parts
 	return ss.hand(ss.ctx, e)
 }
