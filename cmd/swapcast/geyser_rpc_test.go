@@ -65,7 +65,7 @@ func TestGeyserWithRPC(t *testing.T) {
 	runForTest(t, filler.Run)
 	filler.Missing(first, last)
 	got, verdicts := make(map[string]int), make(map[uint64]geyser.Kind)
-	for deadline := time.After(60 * time.Second); len(verdicts) < int(last-first+1); {
+	for deadline := time.After(3 * time.Minute); len(verdicts) < int(last-first+1); {
 		select {
 		case e := <-out:
 			switch e.Kind {
@@ -77,7 +77,7 @@ func TestGeyserWithRPC(t *testing.T) {
 				t.Fatalf("slots %d to %d are lost: %s", e.From, e.To, e.Reason)
 			}
 		case <-deadline:
-			t.Fatalf("%d of %d slots within a minute", len(verdicts), last-first+1)
+			t.Fatalf("%d of %d slots within 3 minutes", len(verdicts), last-first+1)
 		}
 	}
 	checkMints(t, pool)
