@@ -25,8 +25,11 @@
 //
 // Want never blocks. Wishes wait in a queue of Options.Queue; one that finds it
 // full is dropped and counted, and may be wished again. A mint that was found is
-// asked again when it is wished after RefreshAfter (its supply moves), one that
-// does not exist after MissingTTL, one that could not be asked after RetryAfter.
+// asked again when it is wished after RefreshAfter (its supply moves), an account
+// that is no mint after MissingTTL, one that could not be asked after RetryAfter.
+// A mint that does not exist is mostly one that the asked endpoint has not
+// confirmed yet: it is asked again after YoungRetry, then after twice as long each
+// time, up to MissingTTL.
 // At most Options.Known mints are remembered; the one not wished for longest is
 // forgotten first.
 //

@@ -29,11 +29,15 @@ type Options struct {
 	// RefreshAfter is the age at which facts are asked again, when somebody
 	// wishes them. Default 10 minutes.
 	RefreshAfter time.Duration
-	// MissingTTL is the same for a mint that does not exist or is no mint, and
-	// RetryAfter for one that no endpoint would tell of. Defaults 10 minutes and
-	// 30 s.
+	// MissingTTL is the same for an account that is no mint, and RetryAfter for a
+	// mint that no endpoint would tell of. Defaults 10 minutes and 30 s.
 	MissingTTL time.Duration
 	RetryAfter time.Duration
+	// YoungRetry is the same for a mint that does not exist, the first time; each
+	// time after that it is twice as long, up to MissingTTL. A mint that is wished
+	// because it trades exists: endpoints answer from the confirmed chain, which a
+	// token that has just been launched is ahead of. Default 2 s.
+	YoungRetry time.Duration
 
 	Logger  *slog.Logger // nil logs nothing
 	Metrics *Metrics     // nil counts nothing
@@ -48,6 +52,7 @@ const (
 	DefaultRefreshAfter = 10 * time.Minute
 	DefaultMissingTTL   = 10 * time.Minute
 	DefaultRetryAfter   = 30 * time.Second
+	DefaultYoungRetry   = 2 * time.Second
 )
 
 // Loader finds facts of mints. See the package comment.
@@ -66,8 +71,9 @@ type Loader struct {
 // entry is what is remembered of a mint.
 type entry struct {
 	mint    solana.PublicKey
-	waiting bool      // in the queue, or being asked
-	until   time.Time // not to be asked before
+	waiting bool          // in the queue, or being asked
+	until   time.Time     // not to be asked before
+	missed  time.Duration // how long it was left alone the last time that it did not exist; 0 never
 }
 
 // New makes a Loader.
@@ -94,6 +100,7 @@ func New(o Options) (*Loader, error) {
 		{&o.RefreshAfter, DefaultRefreshAfter},
 		{&o.MissingTTL, DefaultMissingTTL},
 		{&o.RetryAfter, DefaultRetryAfter},
+		{&o.YoungRetry, DefaultYoungRetry},
 	} {
 		if *d.v < 0 {
 			return nil, errors.New("tokens: a time is below 0")
@@ -154,14 +161,31 @@ func (l *Loader) Want(mint solana.PublicKey) bool {
 }
 
 // settle remembers a mint that was asked for, and when it may be asked again.
-func (l *Loader) settle(mint solana.PublicKey, after time.Duration) {
+func (l *Loader) settle(mint solana.PublicKey, o outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at, ok := l.known[mint]; ok { // else it has been forgotten meanwhile
 		e := at.Value.(*entry)
-		e.waiting, e.until = false, time.Now().Add(after)
+		e.waiting, e.until = false, time.Now().Add(l.leave(e, o))
 	}
 	l.o.Metrics.size(len(l.queue), l.order.Len())
+}
+
+// leave is how long a mint is not asked for again after an outcome. The caller
+// holds mu.
+func (l *Loader) leave(e *entry, o outcome) time.Duration {
+	switch o {
+	case missing:
+		e.missed = min(max(2*e.missed, l.o.YoungRetry), l.o.MissingTTL)
+		return e.missed
+	case notMint:
+		return l.o.MissingTTL
+	case failed:
+		return l.o.RetryAfter
+	default:
+		e.missed = 0
+		return l.o.RefreshAfter
+	}
 }
 
 // outcome is how the look-up of one mint ended: a metric's label.
@@ -222,18 +246,13 @@ func (l *Loader) gather(ctx context.Context) ([]solana.PublicKey, error) {
 // deliver hands one result on. False: ctx has ended.
 func (l *Loader) deliver(ctx context.Context, r *result) bool {
 	l.o.Metrics.lookup(r.outcome)
-	after := l.o.MissingTTL
-	switch r.outcome {
-	case failed:
-		after = l.o.RetryAfter
-	case found, unnamed:
-		after = l.o.RefreshAfter
+	if r.outcome == found || r.outcome == unnamed {
 		select {
 		case l.found <- r.token:
 		case <-ctx.Done():
 			return false
 		}
 	}
-	l.settle(r.token.Mint, after)
+	l.settle(r.token.Mint, r.outcome)
 	return true
 }

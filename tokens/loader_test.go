@@ -210,10 +210,39 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestNegative: what does not exist is remembered for MissingTTL, what could not
-// be asked for RetryAfter; both are counted.
+// TestYoung: a token trades before the confirmed chain has its mint. It is asked
+// for again soon, and less and less often where it never comes.
+func TestYoung(t *testing.T) {
+	run(t, tokens.Options{YoungRetry: 2 * time.Second, MissingTTL: 10 * time.Minute}, func(r *rig) {
+		trade := func(mint solana.PublicKey, d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+				r.Want(mint)
+			}
+		}
+		trade(key(1), time.Second)
+		r.put(rpctest.Mint{Key: key(1), Form: rpctest.Extension, Name: "Launched", Symbol: "NEW"})
+		trade(key(1), 3*time.Second)
+		select {
+		case got := <-r.Found():
+			if got.Symbol != "NEW" {
+				t.Errorf("got %+v", got)
+			}
+		default:
+			t.Error("a mint that has just been confirmed has no facts after 3 s")
+		}
+		before := r.node.Requests(method)
+		trade(key(2), time.Hour)
+		// After 2, 4, ... 512 seconds, 17 minutes in all, then every 10 minutes.
+		if n := r.node.Requests(method) - before; n < 10 || n > 15 {
+			t.Errorf("asked %d times within an hour", n)
+		}
+	})
+}
+
+// TestNegative: what does not exist is remembered, here for MissingTTL at once,
+// what could not be asked for RetryAfter; both are counted.
 func TestNegative(t *testing.T) {
-	run(t, tokens.Options{MissingTTL: 10 * time.Minute, RetryAfter: 3 * time.Minute}, func(r *rig) {
+	run(t, tokens.Options{YoungRetry: 10 * time.Minute, MissingTTL: 10 * time.Minute, RetryAfter: 3 * time.Minute}, func(r *rig) {
 		r.chain.PutAccount(key(2), rpctest.Account{Owner: solana.SystemProgramID})
 		ask := func(mint solana.PublicKey) {
 			r.Want(mint)
