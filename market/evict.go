@@ -108,6 +108,7 @@ func (m *Market) removeMint(ms *mintState, why eviction) {
 	m.clearCandles(ms)
 	m.mintUse.remove(ms)
 	delete(m.mints, ms.mint)
+	delete(m.learned, ms.mint)
 	last := m.order[len(m.order)-1]
 	m.order[ms.order], last.order = last, ms.order
 	m.order[len(m.order)-1] = nil

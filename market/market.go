@@ -38,7 +38,8 @@ type Market struct {
 	tradeUse  lru[mintState] // mints of which trades are kept
 	candleUse lru[mintState] // mints that have candles
 	tokens    map[solana.PublicKey]swapcast.Token
-	journal   *journal // nil: none is kept
+	learned   map[solana.PublicKey]swapcast.Token // facts of followed mints, see Learn
+	journal   *journal                            // nil: none is kept
 
 	// Used by the applying goroutine only.
 	scratch []candidate

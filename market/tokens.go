@@ -93,12 +93,36 @@ func (m *Market) addTokens(tokens []swapcast.Token) {
 	}
 }
 
-// Token returns what is known of a mint: from the token list, else the decimals
-// that its swaps showed. False where nothing is known.
+// Learn takes what somebody found out about a mint that is followed, and forgets
+// it with the mint; of any other it keeps nothing. It changes no price, and is
+// not part of what Retract puts back. Any goroutine may call it.
+func (m *Market) Learn(t swapcast.Token) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mints[t.Mint] != nil {
+		m.learned[t.Mint] = t
+	}
+}
+
+// Token returns what is known of a mint: from the token list, else what was
+// learned of it, else the decimals that its swaps showed. False where nothing is
+// known.
 func (m *Market) Token(mint solana.PublicKey) (swapcast.Token, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	t, listed := m.tokens[mint]
+	if l, ok := m.learned[mint]; ok {
+		if t.Symbol == "" {
+			t.Symbol = l.Symbol
+		}
+		if t.Name == "" {
+			t.Name = l.Name
+		}
+		if !t.Known {
+			t.Decimals, t.Known = l.Decimals, l.Known
+		}
+		t.Supply, t.SupplyKnown, t.Program = l.Supply, l.SupplyKnown, l.Program
+	}
 	t.Mint = mint
 	if ms := m.mints[mint]; ms != nil {
 		if !t.Known {

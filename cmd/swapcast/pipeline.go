@@ -126,8 +126,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		case now := <-ticker.C:
 			p.tick(now.UnixNano())
 		case found := <-p.facts():
-			p.processed.market.AddTokens([]swapcast.Token{found})
-			p.confirmed.market.AddTokens([]swapcast.Token{found})
+			p.processed.market.Learn(found)
 		}
 		// Under load the ticker's turn may come late.
 		if now := time.Now().UnixNano(); now-p.tickedAt > 2*int64(ledgerTick) {
@@ -173,7 +172,9 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.feed.slot(event.Slot, now)
 		p.ledger.Slot(src, &event.Slot, now, &p.effects)
 	case geyser.KindBlock:
-		p.feed.block(event.Block, now)
+		if src.Stream != 0 { // what RPC fills says nothing of the feed's freshness
+			p.feed.block(event.Block, now)
+		}
 		p.processed.advance(p.blockTime(event))
 		p.ledger.Block(src, &event.Block, now, &p.effects)
 	case geyser.KindStreamStart:
@@ -212,7 +213,9 @@ func (p *pipeline) blockTime(event *geyser.Event) int64 {
 func (p *pipeline) transaction(src ledger.Source, event *geyser.Event) {
 	tx := event.Tx
 	ref := swapcast.TxRef{Slot: tx.Slot, Signature: tx.Signature}
-	p.feed.transaction(tx.Slot, event.ReceivedAt)
+	if src.Stream != 0 {
+		p.feed.transaction(tx.Slot, event.ReceivedAt)
+	}
 	p.newTimeline(tx.Slot, event.ReceivedAt)
 	if p.ledger.Known(src, ref, tx.Bank) {
 		return

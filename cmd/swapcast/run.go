@@ -41,6 +41,7 @@ type server struct {
 	confirmed *view
 	stream    *stream.Server
 	watch     *watchList
+	rpc       *rpcpool.Pool    // nil without --rpc-url
 	fill      *backfill.Filler // nil without --rpc-url
 	tokens    *tokens.Loader   // nil without --rpc-url
 	state     *checkpointFile  // nil without --state-dir
@@ -173,7 +174,8 @@ func (s *server) openRPC() error {
 	if len(c.RPCURL) == 0 {
 		return nil
 	}
-	pool, err := rpcpool.New(rpcpool.Options{
+	var err error
+	s.rpc, err = rpcpool.New(rpcpool.Options{
 		URLs:      c.RPCURL,
 		PerSecond: c.RPCRate,
 		Logger:    s.log.With("component", "rpc"),
@@ -182,7 +184,7 @@ func (s *server) openRPC() error {
 	if err != nil {
 		return usagef("--rpc-url: %v", err)
 	}
-	s.tokens, err = tokens.New(tokens.Options{RPC: pool, Logger: s.log.With("component", "tokens"), Metrics: tokens.NewMetrics(s.registry)})
+	s.tokens, err = tokens.New(tokens.Options{RPC: s.rpc, Logger: s.log.With("component", "tokens"), Metrics: tokens.NewMetrics(s.registry)})
 	if err != nil {
 		return fmt.Errorf("token facts: %w", err)
 	}
@@ -191,7 +193,7 @@ func (s *server) openRPC() error {
 		return nil // what is played here is on no chain: there is nothing to fill it with
 	}
 	s.fill, err = backfill.New(backfill.Options{
-		RPC:     pool,
+		RPC:     s.rpc,
 		Out:     s.pipeline.events,
 		Filter:  s.filter(),
 		Logger:  s.log.With("component", "backfill"),
@@ -245,10 +247,11 @@ func (s *server) onWallet(owner solana.PublicKey, watched bool) {
 		s.confirmed.book.Unwatch(owner)
 		s.watch.set(owner, s.processed.book.Watched(owner))
 	}
-	s.upstream.follow(s.filter())
+	filter := s.filter()
 	if s.fill != nil {
-		s.fill.SetFilter(s.filter())
+		s.fill.SetFilter(filter) // first: what is fetched meanwhile must have the new wallet too
 	}
+	s.upstream.follow(filter)
 }
 
 // filter is what is asked for of the chain.
@@ -336,7 +339,11 @@ func (s *server) run(ctx context.Context) error {
 	if err := admin.Shutdown(patience); err != nil {
 		_ = admin.Close()
 	}
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	if s.rpc != nil {
+		s.rpc.Close()
+	}
+	if err != nil {
 		return err
 	}
 	s.log.Info("stopped")
