@@ -66,6 +66,7 @@ func New(opts Options) *Market {
 		mints:     make(map[solana.PublicKey]*mintState),
 		pools:     make(map[solana.PublicKey]*pool),
 		tokens:    make(map[solana.PublicKey]swapcast.Token),
+		learned:   make(map[solana.PublicKey]swapcast.Token),
 		mintUse:   lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.links }},
 		poolUse:   lru[pool]{at: func(v *pool) *links[pool] { return &v.links }},
 		tradeUse:  lru[mintState]{at: func(v *mintState) *links[mintState] { return &v.tradeLinks }},
