@@ -13,7 +13,7 @@ func TestOverflowOfCandles(t *testing.T) {
 	}
 	ev, err := q.take(context.Background())
 	g, ok := ev.(*Gap)
-	if err != nil || !ok || *g != (Gap{Channel: ChannelCandles, Interval: "1s", AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapOverflow}) {
+	if err != nil || !ok || *g != (Gap{Channel: ChannelCandles, Interval: "1s", Commitment: CommitmentProcessed, AssetID: "x", FromSeq: 1, ToSeq: 2, Reason: GapOverflow}) {
 		t.Errorf("%+v %v", ev, err)
 	}
 	if ev, _ := q.take(context.Background()); ev.(*Candle).Seq != 3 {

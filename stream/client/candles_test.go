@@ -42,6 +42,7 @@ func TestCandles(t *testing.T) {
 	publish(swapcast.Interval1m, 60, 3, false)
 	want := client.Candle{
 		AssetID: m, Interval: "1m", Start: 60, Open: 1, High: 4, Low: 0.5, Close: 2, VolumeUSD: 9, Trades: 3, Seq: 1, Feed: "simulated",
+		Commitment: client.CommitmentProcessed,
 	}
 	got := *next[*client.Candle](t, c)
 	if got.TS == 0 {
@@ -52,6 +53,14 @@ func TestCandles(t *testing.T) {
 	}
 
 	l.restart()
+	told := map[string]bool{} // what ended meanwhile is lost
+	for range 2 {
+		g := next[*client.Gap](t, c)
+		told[g.Interval] = g.Channel == client.ChannelCandles && g.AssetID == m && g.Reason == client.GapRestart && g.Missing() == 0
+	}
+	if !told["1m"] || !told["1s"] {
+		t.Errorf("told %v", told)
+	}
 	await(t, "the renewals", func() bool { return l.server.Load().Stats().Subscriptions["candles"] == 2 })
 	publish(swapcast.Interval1s, 100, 1, true)
 	if k := next[*client.Candle](t, c); k.Interval != "1s" || !k.Final || k.Seq != 1 {
@@ -68,7 +77,7 @@ func TestCandles(t *testing.T) {
 	if k := next[*client.Candle](t, c); k.Interval != "1s" || k.Start != 101 {
 		t.Errorf("%+v", k)
 	}
-	if s := c.Stats(); s.Gaps != 0 || s.Unknown != 0 || s.Malformed != 0 {
+	if s := c.Stats(); s.Gaps != 2 || s.Unknown != 0 || s.Malformed != 0 {
 		t.Errorf("%+v", s)
 	}
 }

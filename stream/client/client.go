@@ -49,6 +49,7 @@ type Stats struct {
 	Malformed  uint64 // messages that could not be read: not JSON, or binary
 	Unknown    uint64 // messages of a type that this version does not know
 	Gaps       uint64 // Gap events, the server's included
+	Duplicates uint64 // updates that had come before and were not delivered again
 	Overflowed uint64 // events dropped because the reader of Events was too slow
 	LastSlot   uint64 // highest slot heard of
 }

@@ -49,7 +49,7 @@ func (e *RequestError) Error() string {
 	return e.Code + ": " + e.Message
 }
 
-// AssetsError lists the assets that were refused; the others of the request
+// AssetsError lists the assets, or wallets, that were refused; the others of the request
 // are subscribed.
 type AssetsError struct {
 	Errors []AssetError
@@ -62,7 +62,7 @@ func (e *AssetsError) Error() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s: %s", a.AssetID, a.Code)
+		fmt.Fprintf(&b, "%s: %s", a.name(), a.Code)
 	}
 	return b.String()
 }

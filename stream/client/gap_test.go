@@ -30,6 +30,7 @@ func renewed(p *peer, epoch string) {
 
 func wantGap(t *testing.T, c *Client, want Gap) {
 	t.Helper()
+	want.Commitment = CommitmentProcessed
 	if got := next[*Gap](t, c); *got != want {
 		t.Errorf("gap %+v, want %+v", *got, want)
 	}
@@ -252,14 +253,18 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte(`[{"type":"trade","assetId":"a","seq":18446744073709551615},{"type":"gap","fromSeq":9,"toSeq":1}]`))
 	f.Add([]byte(`{"type":"subscribed","id":"1","epoch":"x","errors":[{}]}`))
 	f.Add([]byte(`{"type":"error","id":"1","assetId":"a"}`))
+	f.Add([]byte(`[{"type":"subscribed","id":"2","channel":"trades","assets":["a"],"epoch":"x","seqs":{"a":4}},{"type":"retract","assetId":"a","seq":6}]`))
+	f.Add([]byte(`[{"type":"balance","wallet":"a","seq":2},{"type":"gap","channel":"balances","wallet":"a","fromSlot":1,"toSlot":2,"reason":"upstream"}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := New("ws://x", Options{Buffer: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &request{command: newCommand("subscribe", ChannelPrices, []string{"a"}), assets: []string{"a"}, done: make(chan answer, 1)}
-		if _, err := c.register(&request{command: r.command, assets: r.assets, done: r.done}); err != nil {
-			t.Fatal(err)
+		for _, channel := range []string{ChannelPrices, ChannelTrades, ChannelBalances} {
+			cmd := newCommand("subscribe", parseFeed(channel), []string{"a"})
+			if _, _, err := c.register(&request{command: cmd, done: make(chan answer, 1)}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		s := &session{limited: make(chan struct{}, 1)}
 		c.frame(s, data) // must neither panic nor block

@@ -17,19 +17,20 @@ type queue struct {
 	first  int
 	count  int
 	closed bool
-	// lost holds what was dropped and not yet announced. All of it is older
-	// than anything in the ring, so that it is announced in its right place.
-	lost map[assetKey]Gap
+	// lost holds what was dropped and not yet announced, one entry a sequence. All
+	// of it is older than anything in the ring, so that it is announced in its
+	// right place.
+	lost map[assetKey]*loss
 }
 
-// assetKey names one numbered sequence of updates.
-type assetKey struct {
-	channel string
-	asset   string
+// loss is what was dropped of one sequence.
+type loss struct {
+	gap  Gap
+	open bool // how much is missing is not known: the numbers began anew within it
 }
 
 func newQueue(size int) *queue {
-	return &queue{wake: make(chan struct{}, 1), ring: make([]Event, size), lost: map[assetKey]Gap{}}
+	return &queue{wake: make(chan struct{}, 1), ring: make([]Event, size), lost: map[assetKey]*loss{}}
 }
 
 // put adds an event and reports whether the oldest one was dropped for it.
@@ -72,15 +73,25 @@ func (q *queue) tryTake() (ev Event, left, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.count == 0 {
+		for key := range q.lost { // nothing else of theirs is left: the order is any
+			return q.announce(key), len(q.lost) > 0, q.closed
+		}
 		return nil, false, q.closed
 	}
-	if key, _, _, ok := span(q.ring[q.first]); ok {
-		if gap, missing := q.lost[key]; missing {
-			delete(q.lost, key)
-			return &gap, true, q.closed
-		}
+	if key, ok := sequence(q.ring[q.first]); ok && q.lost[key] != nil {
+		return q.announce(key), true, q.closed
 	}
-	return q.pop(), q.count > 0, q.closed
+	return q.pop(), q.count > 0 || len(q.lost) > 0, q.closed
+}
+
+// announce takes what was lost of a sequence. Called with mu held.
+func (q *queue) announce(key assetKey) *Gap {
+	l := q.lost[key]
+	delete(q.lost, key)
+	if l.open {
+		l.gap.ToSeq = 0
+	}
+	return &l.gap
 }
 
 // pop removes the oldest event. Called with mu held and an event in the ring.
@@ -94,19 +105,47 @@ func (q *queue) pop() Event {
 
 // remember notes what a dropped event leaves missing. Called with mu held.
 func (q *queue) remember(ev Event) {
-	key, from, to, ok := span(ev)
+	key, ok := sequence(ev)
 	if !ok {
 		return
 	}
-	gap, seen := q.lost[key]
-	if !seen {
-		channel, interval := splitChannel(key.channel)
-		q.lost[key] = Gap{Channel: channel, Interval: interval, AssetID: key.asset, FromSeq: from, ToSeq: to, Reason: GapOverflow}
-		return
+	l := q.lost[key]
+	if l == nil {
+		l = &loss{gap: key.gap(GapOverflow)}
+		q.lost[key] = l
 	}
-	gap.FromSeq = min(gap.FromSeq, from)
-	gap.ToSeq = max(gap.ToSeq, to)
-	q.lost[key] = gap
+	switch e := ev.(type) {
+	case *Gap:
+		l.slots(e)
+		l.open = l.open || e.ToSeq == 0 && e.ToSlot == 0
+		l.seqs(e.FromSeq, e.ToSeq)
+	default:
+		seq := number(ev)
+		l.seqs(seq, seq)
+	}
+}
+
+// seqs adds numbers to a loss; 0 is none. They come in their order, but for those
+// of a run of the server's after another's, which open says.
+func (l *loss) seqs(from, to uint64) {
+	if l.gap.FromSeq == 0 {
+		l.gap.FromSeq = from
+	}
+	if !l.open {
+		l.gap.FromSeq = min(l.gap.FromSeq, max(from, 1))
+		l.gap.ToSeq = max(l.gap.ToSeq, to)
+	}
+}
+
+// slots adds those that the server itself has lost.
+func (l *loss) slots(g *Gap) {
+	switch {
+	case g.ToSlot == 0:
+	case l.gap.ToSlot == 0:
+		l.gap.FromSlot, l.gap.ToSlot = g.FromSlot, g.ToSlot
+	default:
+		l.gap.FromSlot, l.gap.ToSlot = min(l.gap.FromSlot, g.FromSlot), max(l.gap.ToSlot, g.ToSlot)
+	}
 }
 
 func (q *queue) signal() {
@@ -125,19 +164,41 @@ func (q *queue) close() {
 	q.signal()
 }
 
-// span tells which numbers an event accounts for. Events without numbers are
-// not ok: their loss is counted, not located.
-func span(ev Event) (key assetKey, from, to uint64, ok bool) {
+// sequence tells what an event is a part of. Others are not ok: their loss is
+// counted, not located.
+func sequence(ev Event) (key assetKey, ok bool) {
 	switch e := ev.(type) {
 	case *Price:
-		return assetKey{ChannelPrices, e.AssetID}, e.Seq, e.Seq, true
+		return e.key(), true
 	case *Trade:
-		return assetKey{ChannelTrades, e.AssetID}, e.Seq, e.Seq, true
+		return e.key(), true
+	case *Retract:
+		return e.key(), true
 	case *Candle:
-		return assetKey{CandleChannel(e.Interval), e.AssetID}, e.Seq, e.Seq, true
+		return e.key(), true
+	case *Balance:
+		return e.key(), true
 	case *Gap:
-		return assetKey{joinChannel(e.Channel, e.Interval), e.AssetID}, e.FromSeq, e.ToSeq, true
+		return e.key(), true
 	default:
-		return assetKey{}, 0, 0, false
+		return assetKey{}, false
+	}
+}
+
+// number is the seq of an event that has one.
+func number(ev Event) uint64 {
+	switch e := ev.(type) {
+	case *Price:
+		return e.Seq
+	case *Trade:
+		return e.Seq
+	case *Retract:
+		return e.Seq
+	case *Candle:
+		return e.Seq
+	case *Balance:
+		return e.Seq
+	default:
+		return 0
 	}
 }

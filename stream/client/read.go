@@ -62,15 +62,18 @@ func (c *Client) message(s *session, data []byte) {
 	}
 	switch h.Type {
 	case "price":
-		decode(c, data, func(p *Price) { c.update(assetKey{ChannelPrices, p.AssetID}, p.Seq, p.Slot, p) })
+		decode(c, data, func(p *Price) { c.update(p.key(), p.Seq, p.Slot, p.Snapshot, p) })
 	case "trade":
-		decode(c, data, func(t *Trade) { c.update(assetKey{ChannelTrades, t.AssetID}, t.Seq, t.Slot, t) })
+		decode(c, data, func(t *Trade) { t.Commitment = committed(t.Commitment); c.update(t.key(), t.Seq, t.Slot, false, t) })
 	case "candle":
-		decode(c, data, func(k *Candle) { c.deliver(k) })
+		decode(c, data, func(k *Candle) { k.Commitment = committed(k.Commitment); c.update(k.key(), k.Seq, 0, k.Snapshot, k) })
 	case "balance":
-		decode(c, data, func(b *Balance) { c.deliver(b) })
+		decode(c, data, func(b *Balance) {
+			b.Commitment = committed(b.Commitment)
+			c.update(b.key(), b.Seq, b.Slot, b.Snapshot, b)
+		})
 	case "retract":
-		decode(c, data, func(r *Retract) { c.deliver(r) })
+		decode(c, data, func(r *Retract) { r.Commitment = committed(r.Commitment); c.update(r.key(), r.Seq, 0, false, r) })
 	case "gap":
 		decode(c, data, c.gap)
 	case "status":
@@ -101,23 +104,33 @@ func decode[T any](c *Client, data []byte, then func(*T)) {
 }
 
 // update delivers a numbered update, and before it the gap that its number shows.
-func (c *Client) update(key assetKey, seq, slot uint64, ev Event) {
+// What has come before is not delivered again.
+func (c *Client) update(key assetKey, seq, slot uint64, state bool, ev Event) {
 	c.mu.Lock()
-	gap, missing := c.seqs.see(key, seq)
+	gap, again := c.seqs.see(key, seq, state)
 	c.stats.LastSlot = max(c.stats.LastSlot, slot)
+	if again {
+		c.stats.Duplicates++
+	}
 	c.mu.Unlock()
-	if missing {
-		c.deliver(&gap)
+	if again {
+		return
+	}
+	if gap != nil {
+		c.deliver(gap)
 	}
 	c.deliver(ev)
 }
 
-// gap delivers a gap that the server tells of.
+// gap delivers a gap that the server tells of, unless it was told already.
 func (c *Client) gap(g *Gap) {
+	g.Commitment = committed(g.Commitment)
 	c.mu.Lock()
-	c.seqs.announced(g)
+	news := c.seqs.announced(g)
 	c.mu.Unlock()
-	c.deliver(g)
+	if news {
+		c.deliver(g)
+	}
 }
 
 func (c *Client) slot(slot uint64) {
@@ -127,14 +140,21 @@ func (c *Client) slot(slot uint64) {
 }
 
 // subscribed takes an acknowledgement: it answers a request, and its epoch
-// decides what the jumps since the last connection mean.
+// decides what the jumps since the last connection mean, and its seqs from where to
+// count what nothing has been seen of.
 func (c *Client) subscribed(id string, s *Subscribed) {
 	c.mu.Lock()
 	if r := c.pending[id]; r != nil {
-		s.Renewal = r.renewal
+		s.Renewal = r.renewal != nil
 	}
+	s.Commitment = committed(s.Commitment)
 	c.answered(id, answer{ack: s})
 	gaps := c.seqs.acknowledged(s.Epoch)
+	for asset, seq := range s.Seqs {
+		if key := (assetKey{newFeed(s.Channel, s.Interval, s.Commitment), asset}); c.wants(key) {
+			c.seqs.positioned(key, seq)
+		}
+	}
 	c.mu.Unlock()
 	c.deliver(s)
 	for i := range gaps {
@@ -148,8 +168,8 @@ func (c *Client) complaint(s *session, id string, e *Error) {
 	limited := e.Code == string(wire.RateLimited)
 	c.mu.Lock()
 	var r *request
-	if e.AssetID != "" {
-		r = c.refused(id, AssetError{AssetID: e.AssetID, Code: e.Code})
+	if e.AssetID != "" || e.Wallet != "" {
+		r = c.refused(id, AssetError{AssetID: e.AssetID, Wallet: e.Wallet, Code: e.Code})
 	} else {
 		r = c.answered(id, answer{err: &RequestError{Code: e.Code, Message: e.Message}})
 	}
@@ -160,7 +180,7 @@ func (c *Client) complaint(s *session, id string, e *Error) {
 		default:
 		}
 	}
-	if r == nil || r.renewal && !limited {
+	if r == nil || r.renewal != nil && !limited {
 		c.deliver(e)
 	}
 }

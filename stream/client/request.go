@@ -9,29 +9,33 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // command is what goes to the server, one JSON object a frame.
 type command struct {
-	Action   string   `json:"action"`
-	Channel  string   `json:"channel,omitempty"`
-	Interval string   `json:"interval,omitempty"`
-	Assets   []string `json:"assets,omitempty"`
-	Wallets  []string `json:"wallets,omitempty"`
-	ID       string   `json:"id,omitempty"`
+	Action     string   `json:"action"`
+	Channel    string   `json:"channel,omitempty"`
+	Interval   string   `json:"interval,omitempty"`
+	Commitment string   `json:"commitment,omitempty"`
+	Assets     []string `json:"assets,omitempty"`
+	Wallets    []string `json:"wallets,omitempty"`
+	Since      *since   `json:"since,omitempty"`
+	ID         string   `json:"id,omitempty"`
 }
 
-// newCommand makes a command of a channel as the user names it, which says the
-// interval of candles too.
-func newCommand(action, channel string, assets []string) command {
-	c := command{Action: action}
-	c.Channel, c.Interval = splitChannel(channel)
-	if channel == ChannelBalances {
+// since is how far the client has seen what it asks for again.
+type since struct {
+	Epoch string            `json:"epoch"`
+	Seqs  map[string]uint64 `json:"seqs"` // by asset or wallet
+}
+
+// newCommand makes a command about assets, or wallets, of a feed.
+func newCommand(action string, feed feedKey, assets []string) command {
+	c := command{Action: action, Channel: feed.channel, Interval: feed.interval, Commitment: feed.commitment}
+	if feed.channel == ChannelBalances {
 		c.Wallets = assets
 	} else {
 		c.Assets = assets
@@ -39,31 +43,21 @@ func newCommand(action, channel string, assets []string) command {
 	return c
 }
 
-// key is the channel as the user names it.
-func (c *command) key() string { return joinChannel(c.Channel, c.Interval) }
+// feed is what the command is about.
+func (c *command) feed() feedKey { return newFeed(c.Channel, c.Interval, c.Commitment) }
 
-// splitChannel takes a channel as the user names it apart.
-func splitChannel(name string) (channel, interval string) {
-	channel, interval, _ = strings.Cut(name, ":")
-	if channel == ChannelCandles && interval == "" {
-		interval = swapcast.DefaultInterval.String()
+// names are the assets, or wallets.
+func (c *command) names() []string {
+	if c.Channel == ChannelBalances {
+		return c.Wallets
 	}
-	return channel, interval
-}
-
-// joinChannel undoes splitChannel.
-func joinChannel(channel, interval string) string {
-	if interval == "" {
-		return channel
-	}
-	return channel + ":" + interval
+	return c.Assets
 }
 
 // request is a command whose answer somebody waits for.
 type request struct {
 	command
-	assets  []string
-	renewal bool
+	renewal *session    // the connection on which the client asks by itself; nil: the user asks
 	done    chan answer // one answer fits without a reader
 
 	// Guarded by the Client's mu.
@@ -77,16 +71,16 @@ type answer struct {
 
 // Subscribe asks for the channel's updates of the given assets (for
 // ChannelBalances: wallets; for ChannelStatus: none; CandleChannel names the
-// channels of candles) and waits for the server's
-// acknowledgement. While there is no connection it waits for one; the
-// subscription is renewed after every later reconnect.
+// channels of candles, Confirmed those of a higher commitment) and waits for the
+// server's acknowledgement. While there is no connection it waits for one; the
+// subscription is renewed after every later reconnect, and resumes where it was.
 //
 // Where some assets were refused the error is an *AssetsError and the others
 // are subscribed; where the request was refused as a whole it is a
 // *RequestError. When ctx ends first, the request is not taken back: it may
 // still be granted.
 func (c *Client) Subscribe(ctx context.Context, channel string, assets ...string) error {
-	ans, err := c.roundTrip(ctx, newCommand(wire.ActionSubscribe, channel, slices.Clone(assets)), false)
+	ans, err := c.roundTrip(ctx, newCommand(wire.ActionSubscribe, parseFeed(channel), slices.Clone(assets)), nil)
 	if err != nil {
 		return fmt.Errorf("subscribe %s: %w", channel, err)
 	}
@@ -100,21 +94,24 @@ func (c *Client) Subscribe(ctx context.Context, channel string, assets ...string
 // server's acknowledgement. Updates that were on their way may still come
 // before it returns. Without a connection it returns at once.
 func (c *Client) Unsubscribe(ctx context.Context, channel string, assets ...string) error {
-	cmd := newCommand(wire.ActionUnsubscribe, channel, slices.Clone(assets))
+	cmd := newCommand(wire.ActionUnsubscribe, parseFeed(channel), slices.Clone(assets))
 	c.mu.Lock()
-	for _, a := range assets {
-		delete(c.wanted, assetKey{cmd.key(), a})
-	}
-	if len(assets) == 0 {
-		delete(c.wanted, assetKey{channel: cmd.key()})
+	for _, a := range named(assets) {
+		delete(c.wanted, assetKey{cmd.feed(), a})
 	}
 	idle := c.conn == nil
+	if idle {
+		c.forget(&cmd)
+	}
 	c.mu.Unlock()
 	if idle {
 		return nil
 	}
-	_, err := c.roundTrip(ctx, cmd, false)
+	_, err := c.roundTrip(ctx, cmd, nil)
 	if errors.Is(err, ErrDisconnected) {
+		c.mu.Lock()
+		c.forget(&cmd)
+		c.mu.Unlock()
 		return nil // what the server held ended with the connection
 	}
 	if err != nil {
@@ -123,11 +120,35 @@ func (c *Client) Unsubscribe(ctx context.Context, channel string, assets ...stri
 	return nil
 }
 
+// forget drops the positions of what is subscribed no longer. Called with mu held.
+func (c *Client) forget(cmd *command) {
+	for _, asset := range cmd.names() {
+		if key := (assetKey{cmd.feed(), asset}); !c.wants(key) {
+			c.seqs.forget(key)
+		}
+	}
+}
+
+// wants tells whether something is subscribed. Called with mu held.
+func (c *Client) wants(key assetKey) bool {
+	_, ok := c.wanted[key]
+	return ok
+}
+
+// named are the assets of a request as subscriptions are kept by them: one without
+// a name where the channel has none.
+func named(assets []string) []string {
+	if len(assets) == 0 {
+		return []string{""}
+	}
+	return assets
+}
+
 // Ping returns the time of one round trip through the server's own reading and
 // writing (an answer shows that the server works, not only its kernel).
 func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
-	if _, err := c.roundTrip(ctx, command{Action: wire.ActionPing}, false); err != nil {
+	if _, err := c.roundTrip(ctx, command{Action: wire.ActionPing}, nil); err != nil {
 		return 0, fmt.Errorf("ping: %w", err)
 	}
 	return time.Since(start), nil
@@ -138,10 +159,10 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 func (c *Client) Subscriptions(channel string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	channel = joinChannel(splitChannel(channel))
+	feed := parseFeed(channel)
 	var assets []string
 	for key := range c.wanted {
-		if key.channel == channel && key.asset != "" {
+		if key.feedKey == feed && key.asset != "" {
 			assets = append(assets, key.asset)
 		}
 	}
@@ -149,17 +170,14 @@ func (c *Client) Subscriptions(channel string) []string {
 }
 
 // roundTrip sends a command and waits for its answer.
-func (c *Client) roundTrip(ctx context.Context, cmd command, renewal bool) (*Subscribed, error) {
-	r := &request{command: cmd, assets: cmd.Assets, renewal: renewal, done: make(chan answer, 1)}
-	if cmd.Channel == ChannelBalances {
-		r.assets = cmd.Wallets
-	}
-	conn, err := c.register(r)
+func (c *Client) roundTrip(ctx context.Context, cmd command, renewal *session) (*Subscribed, error) {
+	r := &request{command: cmd, renewal: renewal, done: make(chan answer, 1)}
+	conn, cmd, err := c.register(r)
 	if err != nil {
 		return nil, err
 	}
 	if conn != nil {
-		conn.send(r.command)
+		conn.send(cmd)
 	}
 	select {
 	case a := <-r.done:
@@ -172,21 +190,29 @@ func (c *Client) roundTrip(ctx context.Context, cmd command, renewal bool) (*Sub
 	}
 }
 
-// register gives the request its id and returns the connection to send it on;
-// nil where it waits for the next one.
-func (c *Client) register(r *request) (*session, error) {
+// register gives the request its id and returns the connection to send it on, nil
+// where it waits for the next one, and what to send.
+func (c *Client) register(r *request) (*session, command, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, ErrClosed
+		return nil, command{}, ErrClosed
 	}
-	if c.conn == nil && r.Action != wire.ActionSubscribe {
-		return nil, ErrDisconnected
+	if c.conn == nil && r.Action != wire.ActionSubscribe || r.renewal != nil && r.renewal != c.conn {
+		return nil, command{}, ErrDisconnected
 	}
 	c.nextID++
 	r.ID = strconv.FormatUint(c.nextID, 10)
 	c.pending[r.ID] = r
-	return c.conn, nil
+	return c.conn, c.resuming(r.command), nil
+}
+
+// resuming is a command with what the client has seen so far. Called with mu held.
+func (c *Client) resuming(cmd command) command {
+	if cmd.Action == wire.ActionSubscribe {
+		cmd.Since = c.seqs.since(cmd.feed(), cmd.names())
+	}
+	return cmd
 }
 
 // answered hands the server's answer to whoever asked, and keeps the book of
@@ -205,9 +231,7 @@ func (c *Client) answered(id string, a answer) *request {
 	case r.Action == wire.ActionSubscribe:
 		c.granted(r, a)
 	case r.Action == wire.ActionUnsubscribe && a.err == nil:
-		for _, asset := range r.assets {
-			c.seqs.forget(assetKey{r.key(), asset})
-		}
+		c.forget(&r.command)
 	}
 	r.done <- a
 	return r
@@ -222,8 +246,8 @@ func (c *Client) refused(id string, e AssetError) *request {
 		return nil
 	}
 	r.refusals = append(r.refusals, e)
-	if len(r.refusals) >= len(r.assets) {
-		return c.answered(id, answer{ack: &Subscribed{Channel: r.Channel, Interval: r.Interval, Errors: r.refusals}})
+	if len(r.refusals) >= len(r.names()) {
+		return c.answered(id, answer{ack: &Subscribed{Channel: r.Channel, Interval: r.Interval, Commitment: committed(r.Commitment), Errors: r.refusals}})
 	}
 	return r
 }
@@ -235,18 +259,14 @@ func (c *Client) granted(r *request, a answer) {
 	}
 	refused := make(map[string]bool, len(a.ack.Errors))
 	for _, e := range a.ack.Errors {
-		refused[e.AssetID] = true
+		refused[e.name()] = true
 	}
-	assets := r.assets
-	if len(assets) == 0 {
-		assets = []string{""}
-	}
-	for _, asset := range assets {
-		key := assetKey{r.key(), asset}
+	for _, asset := range named(r.names()) {
+		key := assetKey{r.feed(), asset}
 		switch {
 		case refused[asset]:
 			delete(c.wanted, key)
-		case !r.renewal: // a renewal must not bring back what was unsubscribed meanwhile
+		case r.renewal == nil: // a renewal must not bring back what was unsubscribed meanwhile
 			c.wanted[key] = struct{}{}
 		}
 	}
@@ -257,7 +277,7 @@ func (c *Client) granted(r *request, a answer) {
 func (c *Client) unanswered() []command {
 	waiting := make([]command, 0, len(c.pending))
 	for _, r := range c.pending {
-		waiting = append(waiting, r.command)
+		waiting = append(waiting, c.resuming(r.command))
 	}
 	slices.SortFunc(waiting, func(a, b command) int {
 		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
@@ -268,35 +288,36 @@ func (c *Client) unanswered() []command {
 // renewals groups what is subscribed into requests of a bounded size.
 // Called with mu held.
 func (c *Client) renewals() []command {
-	byChannel := map[string][]string{}
+	byFeed := map[feedKey][]string{}
 	for key := range c.wanted {
-		assets := byChannel[key.channel]
+		assets := byFeed[key.feedKey]
 		if key.asset != "" {
 			assets = append(assets, key.asset)
 		}
-		byChannel[key.channel] = assets
+		byFeed[key.feedKey] = assets
 	}
+	feeds := slices.SortedFunc(maps.Keys(byFeed), func(a, b feedKey) int { return cmp.Compare(a.name(), b.name()) })
 	var cmds []command
-	for _, channel := range slices.Sorted(maps.Keys(byChannel)) {
-		assets := byChannel[channel]
+	for _, feed := range feeds {
+		assets := byFeed[feed]
 		slices.Sort(assets)
 		if len(assets) == 0 {
-			cmds = append(cmds, newCommand(wire.ActionSubscribe, channel, nil))
+			cmds = append(cmds, newCommand(wire.ActionSubscribe, feed, nil))
 		}
 		for chunk := range slices.Chunk(assets, renewalChunk) {
-			cmds = append(cmds, newCommand(wire.ActionSubscribe, channel, chunk))
+			cmds = append(cmds, newCommand(wire.ActionSubscribe, feed, chunk))
 		}
 	}
 	return cmds
 }
 
-// renewalChunk assets make a message of about 5 KB.
+// renewalChunk assets make a message of about 12 KB, with what was seen of each.
 const renewalChunk = 100
 
 func encode(cmd command) []byte {
 	b, err := json.Marshal(cmd)
 	if err != nil {
-		panic(fmt.Sprintf("encode %s: %v", cmd.Action, err)) // strings and lists of strings only
+		panic(fmt.Sprintf("encode %s: %v", cmd.Action, err)) // strings, numbers, and lists of them only
 	}
 	return b
 }

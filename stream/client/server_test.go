@@ -28,6 +28,8 @@ type live struct {
 	t      *testing.T
 	url    string
 	keys   string // file of API keys, "" none
+	limits stream.Limits
+	listen *httptest.Server
 	server atomic.Pointer[stream.Server]
 	stop   func()
 }
@@ -36,6 +38,7 @@ func newLive(t *testing.T) *live {
 	t.Helper()
 	l := &live{t: t}
 	l.start()
+	t.Cleanup(l.end)
 	return l
 }
 
@@ -44,11 +47,14 @@ func (l *live) start() {
 	t.Helper()
 	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.server.Load().ServeHTTP(w, r) }))
 	l.url = hs.URL
+	l.listen = hs
 	l.restart()
-	t.Cleanup(func() {
-		l.stop()
-		hs.Close()
-	})
+}
+
+// end stops what start has started.
+func (l *live) end() {
+	l.stop()
+	l.listen.Close()
 }
 
 // restart drains the present server, if any, and starts another.
@@ -57,6 +63,7 @@ func (l *live) restart() {
 	s, err := stream.New(stream.Options{
 		Feed:     swapcast.FeedSimulated,
 		KeysFile: l.keys,
+		Limits:   l.limits,
 		Timing:   stream.Timing{ReconnectMin: time.Millisecond, ReconnectMax: 50 * time.Millisecond},
 	})
 	if err != nil {
@@ -202,8 +209,16 @@ func TestOverAServerRestart(t *testing.T) {
 	next[*client.Price](t, c)
 
 	l.restart()
-	if g := next[*client.Gap](t, c); g.Reason != client.GapRestart || g.Channel != client.ChannelPrices || g.FromSeq != 2 {
-		t.Errorf("gap %+v", g)
+	first := map[string]uint64{}
+	for range 2 {
+		g := next[*client.Gap](t, c)
+		if g.Reason != client.GapRestart || g.ToSeq != 0 || g.AssetID != mint(1).String() {
+			t.Errorf("gap %+v", g)
+		}
+		first[g.Channel] = g.FromSeq
+	}
+	if first[client.ChannelPrices] != 2 || first[client.ChannelTrades] != 1 {
+		t.Errorf("gaps begin at %v", first)
 	}
 	if p := next[*client.Price](t, c); !p.Snapshot || p.Price != nil {
 		t.Errorf("snapshot of the new server %+v", p)
@@ -213,8 +228,8 @@ func TestOverAServerRestart(t *testing.T) {
 	if tr := next[*client.Trade](t, c); tr.Seq != 1 {
 		t.Errorf("trade %+v", tr)
 	}
-	if s := c.Stats(); s.Connects != 2 {
-		t.Errorf("stats %+v, want two connections", s)
+	if s := c.Stats(); s.Connects != 2 || s.Gaps != 2 {
+		t.Errorf("stats %+v, want two connections and two gaps", s)
 	}
 }
 
@@ -226,6 +241,7 @@ func TestKeys(t *testing.T) {
 	}
 	l := &live{t: t, keys: file}
 	l.start()
+	t.Cleanup(l.end)
 	for _, key := range []string{"", "wrong"} {
 		c, err := client.New(l.url, client.Options{APIKey: key})
 		if err != nil {

@@ -147,7 +147,7 @@ func (c *Client) disconnected() {
 	defer c.mu.Unlock()
 	c.conn = nil
 	for id, r := range c.pending {
-		if r.Action == wire.ActionSubscribe && !r.renewal {
+		if r.Action == wire.ActionSubscribe && r.renewal == nil {
 			continue
 		}
 		delete(c.pending, id)
@@ -169,7 +169,7 @@ func (c *Client) renew(ctx context.Context, s *session, cmds []command) {
 func (c *Client) renewOne(ctx context.Context, s *session, cmd command) bool {
 	for try := 0; ; try++ {
 		ackCtx, cancel := context.WithTimeout(ctx, c.opts.AckTimeout)
-		_, err := c.roundTrip(ackCtx, cmd, true)
+		_, err := c.roundTrip(ackCtx, cmd, s)
 		cancel()
 		var refusal *RequestError
 		switch {
@@ -243,20 +243,16 @@ func (s *session) pause(d time.Duration) bool {
 // dropUnwanted unsubscribes what the user has unsubscribed while its renewal
 // was on its way.
 func (c *Client) dropUnwanted(s *session, cmd command) {
-	assets := cmd.Assets
-	if cmd.Channel == ChannelBalances {
-		assets = cmd.Wallets
-	}
 	var stale []string
 	c.mu.Lock()
-	for _, a := range assets {
-		if _, ok := c.wanted[assetKey{cmd.key(), a}]; !ok {
+	for _, a := range cmd.names() {
+		if !c.wants(assetKey{cmd.feed(), a}) {
 			stale = append(stale, a)
 		}
 	}
 	c.mu.Unlock()
 	if len(stale) > 0 {
-		s.send(newCommand(wire.ActionUnsubscribe, cmd.key(), stale))
+		s.send(newCommand(wire.ActionUnsubscribe, cmd.feed(), stale))
 	}
 }
 
