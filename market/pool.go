@@ -87,6 +87,10 @@ type poolState struct {
 	execution     float64        // last trade's price, raw quote for raw base
 	reserveBase   uint64
 	reserveQuote  uint64
+	fee           int32 // basis points of the newest trade that shows it, valid where feeKnown
+	feeKnown      bool
+	baseWhole     bool // in the newest swap, the trader's amount was the vault's: nothing was
+	quoteWhole    bool // ... taken on the way, such as a transfer fee
 	sold          bool // the newest swap gave base
 	washed        bool // ... and only took back what its trader did before
 	trader        solana.PublicKey
@@ -147,6 +151,7 @@ func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	st.curve = s.Curve
 	st.reservesKnown = s.ReservesKnown
 	st.reserveBase, st.reserveQuote = o.reserveBase, o.reserveQuote
+	st.charge(s, o.baseIn)
 	st.closed = s.VirtualKnown && s.ReservesKnown && o.reserveBase == 0
 
 	mid, source, ok := p.read(s, &o)
@@ -155,6 +160,17 @@ func (p *pool) observe(s *swapcast.Swap, timeline uint32, at int64) bool {
 	}
 	st.mid, st.source = mid, source
 	return ok
+}
+
+// charge takes what the swap shows of fees.
+func (st *poolState) charge(s *swapcast.Swap, baseIn bool) {
+	if s.FeeBps >= 0 && s.FeeBps < 10_000 {
+		st.fee, st.feeKnown = s.FeeBps, true
+	}
+	st.baseWhole, st.quoteWhole = s.UserAmountOut == s.AmountOut, s.UserAmountIn == s.AmountIn
+	if baseIn {
+		st.baseWhole, st.quoteWhole = st.quoteWhole, st.baseWhole
+	}
 }
 
 // tell brings the quote mint's sum of what its pools hold up to date: such a mint

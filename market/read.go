@@ -30,6 +30,9 @@ type PoolInfo struct {
 	// Reserves are the vaults' raw amounts, valid where ReservesKnown.
 	ReserveAsset, ReserveOther uint64
 	ReservesKnown              bool
+	// FeeBps is what the newest trade that shows it paid to the pool, in basis
+	// points; -1 unknown.
+	FeeBps int32
 	// LiquidityUSD is what the pool holds in dollars, the asset's side counted
 	// at no more than the other; 0 unknown.
 	LiquidityUSD float64
@@ -139,7 +142,10 @@ func (p *pool) info(ms *mintState) PoolInfo {
 		Address: p.address, Program: p.program, DEX: p.dex, Other: p.quote.mint, Source: st.source,
 		ReserveAsset: st.reserveBase, ReserveOther: st.reserveQuote, ReservesKnown: st.reservesKnown,
 		Trades: st.trades, FirstSlot: st.firstSlot, LastSlot: st.slot, LastAt: st.at,
-		Curve: p.curveOf(ms),
+		Curve: p.curveOf(ms), FeeBps: -1,
+	}
+	if st.feeKnown {
+		i.FeeBps = st.fee
 	}
 	mid, exec, other := st.mid, st.execution, p.quote
 	if p.quote == ms {
