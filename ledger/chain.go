@@ -111,7 +111,7 @@ func (l *Ledger) tellLate(e *entry, out *Effects) {
 	l.stats.Late++
 	l.opt.Metrics.lateOne()
 	out.Steps = append(out.Steps, Step{
-		Kind: StepLate, Applied: e.counted, Slot: e.slot.slot, Tx: e.tx(),
+		Kind: StepLate, Applied: e.counted, Slot: e.slot.slot, BlockTime: e.slot.blockTime, Tx: e.tx(),
 	})
 	e.counted, e.told = true, true
 	l.findProvers(e.slot)

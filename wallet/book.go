@@ -227,6 +227,18 @@ func (b *Book) Settle(slot uint64) {
 	}
 }
 
+// Restart forgets what is held, and nothing else: the chain has begun anew, with
+// lower slots.
+func (b *Book) Restart() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settled = 0
+	clear(b.touched)
+	for _, w := range b.wallets {
+		clear(w.holdings)
+	}
+}
+
 // Balances are a wallet's, by mint and the token's before the lamports; false
 // where it is not watched.
 func (b *Book) Balances(owner solana.PublicKey) ([]swapcast.Balance, bool) {

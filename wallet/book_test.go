@@ -177,3 +177,22 @@ func TestRetractedIsAsIfNeverSeen(t *testing.T) {
 		}
 	})
 }
+
+func TestRestartBeginsAnew(t *testing.T) {
+	b := wallet.NewBook(wallet.Options{})
+	b.Watch(key(1))
+	b.Apply(ref(800, 1), 0, moved(1, 9, 50, 40), nil)
+	b.Settle(800)
+	b.Apply(ref(801, 2), 0, moved(1, 9, 40, 30), nil)
+	b.Restart()
+	if got := amounts(t, b, 1); len(got) != 0 {
+		t.Fatalf("holdings of the old chain: %v", got)
+	}
+	if got := b.Apply(ref(7, 3), 0, moved(1, 9, 5, 6), nil); len(got) != 1 || got[0].Amount != 6 {
+		t.Fatalf("a change of the new chain: %+v", got)
+	}
+	b.Settle(7)
+	if got := b.Retract([]swapcast.TxRef{ref(7, 3)}, nil); len(got) != 0 {
+		t.Fatalf("a settled change was retracted: %+v", got)
+	}
+}

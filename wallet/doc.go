@@ -21,7 +21,7 @@
 //
 // # Concurrency
 //
-// One goroutine calls Apply, Retract and Settle. Every method may be called by
+// One goroutine calls Apply, Retract, Settle and Restart. Every method may be called by
 // any number of goroutines meanwhile: one lock guards all of it, and is held for
 // as long as a look into a map takes.
 package wallet

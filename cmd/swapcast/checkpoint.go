@@ -85,7 +85,9 @@ func (f *checkpointFile) keep(ctx context.Context, checkpoint func() uint64) err
 // save writes the file and moves it into place, so that a crash leaves the old
 // one or the new one.
 func (f *checkpointFile) save(slot uint64) error {
-	if slot <= f.saved {
+	// It goes back where the chain began anew: an old one would have the next run
+	// leave aside all that the new chain has.
+	if slot == 0 || slot == f.saved {
 		return nil
 	}
 	raw, err := json.Marshal(checkpointForm{Slot: slot, Sources: f.sources, SavedAt: time.Now().Unix()})

@@ -51,6 +51,7 @@ type pipeline struct {
 	changes  []swapcast.BalanceChange
 	tx       ledger.Tx
 	corrects reconciler
+	settled  uint64 // what the processed view was told
 	tickedAt int64
 
 	// written by run, read by status pages and subscribers
@@ -102,7 +103,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		rules:       rules,
 		streams:     make(map[uint64]ledger.Source),
 		ledger:      ledger.New(rules),
-		corrects:    reconciler{open: make(map[candleKey]struct{})},
+		corrects:    newReconciler(s.registry),
 	}
 }
 
@@ -116,6 +117,7 @@ func (p *pipeline) start(checkpoint uint64) {
 func (p *pipeline) run(ctx context.Context) error {
 	ticker := time.NewTicker(ledgerTick)
 	defer ticker.Stop()
+	p.watch.update(p.feed.tipSlot.Load()) // what is watched from the start is so from the first slot on
 	for {
 		select {
 		case <-ctx.Done():
@@ -254,6 +256,11 @@ func (p *pipeline) newTimeline(slot uint64, now int64) {
 		p.ledger.Began(src, slot+1, now)
 	}
 	p.checkpoint.Store(0)
+	p.settled = 0
+	p.processed.book.Restart()
+	p.confirmed.book.Restart()
+	p.watch.restart()
+	p.corrects.restart()
 	p.feed.restart(slot)
 	p.stream.PublishGap(&swapcast.Gap{FromSlot: checkpoint + 1, ToSlot: checkpoint + 1, Reason: "new_timeline"})
 }

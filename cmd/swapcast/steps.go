@@ -130,6 +130,7 @@ func (v *view) candles() {
 // carryOut does what the ledger asks for, in order.
 func (p *pipeline) carryOut() {
 	if len(p.effects.Steps) == 0 {
+		p.settle()
 		return
 	}
 	started := time.Now()
@@ -173,13 +174,31 @@ func (p *pipeline) carryOut() {
 		p.price.Observe(time.Since(started).Seconds())
 	}
 	p.effects.Reset()
+	p.settle()
+}
+
+// settle has the processed view forget how to take back what stands. That is
+// known of the ledger's state after all its steps, so it comes after them: a step
+// may retract what is settled by the end.
+func (p *pipeline) settle() {
+	settled := p.ledger.Settled()
+	if settled <= p.settled {
+		return
+	}
+	p.settled = settled
+	p.processed.market.Settle(settled)
+	p.processed.book.Settle(settled)
 }
 
 // confirm takes a slot of the confirmed chain.
 func (p *pipeline) confirm(step *ledger.Step) {
 	at := step.BlockTime
-	if at == 0 {
-		at = p.feed.blockTime()
+	if at == 0 && p.feed.blockTime() != 0 {
+		// The slot before it is nearer than the newest block, which may be from
+		// long after it: that would close candles to which its successors belong.
+		if at = p.confirmed.market.Time(); at == 0 {
+			at = p.feed.blockTime()
+		}
 	}
 	for _, tx := range step.Txs {
 		p.confirmed.apply(tx, at)
@@ -187,9 +206,6 @@ func (p *pipeline) confirm(step *ledger.Step) {
 	}
 	p.confirmed.advance(at)
 	p.confirmed.book.Settle(step.Slot)
-	settled := p.ledger.Settled()
-	p.processed.market.Settle(settled)
-	p.processed.book.Settle(settled)
 }
 
 // gap says that slots are lost for good.
@@ -206,67 +222,4 @@ func refs(step *ledger.Step) []swapcast.TxRef {
 		list = append(list, tx.TxRef)
 	}
 	return list
-}
-
-// reconciler corrects the candles that processed clients were told. Those were
-// made from transactions in the order of their arrival, at times that were not
-// exactly known yet; once the confirmed market has closed an interval, its candle
-// is the one that stands.
-type reconciler struct {
-	open map[candleKey]struct{}
-}
-
-type candleKey struct {
-	mint     solana.PublicKey
-	interval swapcast.Interval
-	start    int64 // Unix seconds
-}
-
-// maxReconciled bounds what waits for its interval's end. Candles beyond it
-// keep what processed clients were told; there is one for each mint and interval
-// that somebody listens to.
-const maxReconciled = 100_000
-
-// note remembers the candles of a confirmed transaction that somebody listens to.
-func (r *reconciler) note(tx *ledger.Tx, at int64, s *stream.Server) {
-	if at == 0 {
-		return
-	}
-	for i := range tx.Swaps {
-		for _, mint := range [2]solana.PublicKey{tx.Swaps[i].MintIn, tx.Swaps[i].MintOut} {
-			for interval := range s.CandlesWantedAt(mint, swapcast.Processed).All() {
-				if len(r.open) >= maxReconciled {
-					return
-				}
-				length := interval.Seconds()
-				r.open[candleKey{mint, interval, at - at%length}] = struct{}{}
-			}
-		}
-	}
-}
-
-// run tells the candles whose interval the confirmed market has closed, where
-// they differ.
-func (r *reconciler) run(confirmed, processed *view) {
-	if len(r.open) == 0 || confirmed.clock == 0 {
-		return
-	}
-	for k := range r.open {
-		if k.start+k.interval.Seconds() > confirmed.clock {
-			continue
-		}
-		delete(r.open, k)
-		right, ok := confirmed.market.CandleAt(k.mint, k.interval, k.start)
-		told, known := processed.market.CandleAt(k.mint, k.interval, k.start)
-		if !ok || known && sameCandle(&right, &told) {
-			continue
-		}
-		right.Commitment = swapcast.Processed
-		processed.correct(&right)
-	}
-}
-
-func sameCandle(a, b *swapcast.Candle) bool {
-	return a.Open == b.Open && a.High == b.High && a.Low == b.Low && a.Close == b.Close &&
-		a.VolumeUSD == b.VolumeUSD && a.Trades == b.Trades
 }

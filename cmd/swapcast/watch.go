@@ -93,6 +93,18 @@ func (w *watchList) update(tip uint64) {
 	}
 }
 
+// restart follows what is watched on a timeline that has just begun, whose slots
+// are lower.
+func (w *watchList) restart() {
+	for owner, s := range w.wallets {
+		if s.to != 0 {
+			delete(w.wallets, owner)
+		} else {
+			w.wallets[owner] = span{from: 1}
+		}
+	}
+}
+
 // changes appends what a transaction did to the wallets that are followed.
 func (w *watchList) changes(tx *swapcast.Transaction, dst []swapcast.BalanceChange) []swapcast.BalanceChange {
 	if len(w.wallets) == 0 {

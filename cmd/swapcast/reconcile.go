@@ -1,0 +1,126 @@
+package main
+
+import (
+	"github.com/gagliardetto/solana-go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/ledger"
+	"github.com/swapcast/swapcast/stream"
+)
+
+// reconciler corrects the candles that processed clients were told. Those were
+// made from transactions in the order of their arrival, at times that were not
+// exactly known yet; once the confirmed market has closed an interval, its candle
+// is the one that stands. Owned by the pipeline's goroutine.
+type reconciler struct {
+	left    prometheus.Counter // candles for which there was no room
+	open    map[candleKey]struct{}
+	settled int64 // the confirmed market's time that was looked at last
+}
+
+type candleKey struct {
+	mint     solana.PublicKey
+	interval swapcast.Interval
+	start    int64 // Unix seconds
+}
+
+// maxReconciled bounds what waits for its interval's end. Candles beyond it
+// keep what processed clients were told; there is one for each mint and interval
+// that somebody listens to.
+const maxReconciled = 100_000
+
+func newReconciler(registry prometheus.Registerer) reconciler {
+	left := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "swapcast_candles_unreconciled_total",
+		Help: "Candles of processed clients that will not be compared with the confirmed ones: too many were open.",
+	})
+	registry.MustRegister(left)
+	return reconciler{left: left, open: make(map[candleKey]struct{})}
+}
+
+// note remembers the candles of a confirmed transaction that somebody listens
+// to: the one that it belongs to, and the one that the processed market took it
+// for.
+func (r *reconciler) note(tx *ledger.Tx, at int64, s *stream.Server) {
+	for i := range tx.Swaps {
+		swap := &tx.Swaps[i]
+		for _, mint := range [2]solana.PublicKey{swap.MintIn, swap.MintOut} {
+			for interval := range s.CandlesWantedAt(mint, swapcast.Processed).All() {
+				r.add(mint, interval, at)
+				r.add(mint, interval, swap.BlockTime)
+			}
+		}
+	}
+}
+
+func (r *reconciler) add(mint solana.PublicKey, interval swapcast.Interval, at int64) {
+	if at == 0 {
+		return
+	}
+	k := candleKey{mint, interval, at - at%interval.Seconds()}
+	if _, known := r.open[k]; known {
+		return
+	}
+	if len(r.open) >= maxReconciled {
+		r.left.Inc()
+		return
+	}
+	r.open[k] = struct{}{}
+}
+
+// run tells the candles whose interval the confirmed market has closed, where
+// they differ.
+func (r *reconciler) run(confirmed, processed *view) {
+	if len(r.open) == 0 || confirmed.clock == r.settled {
+		return
+	}
+	r.settled = confirmed.clock
+	for k := range r.open {
+		if k.start+k.interval.Seconds() > confirmed.clock {
+			continue
+		}
+		delete(r.open, k)
+		told, known := processed.market.CandleAt(k.mint, k.interval, k.start)
+		right, ok := confirmed.market.CandleAt(k.mint, k.interval, k.start)
+		if !ok && known { // no trade belongs to it after all
+			right, ok = flatCandle(confirmed, k)
+		}
+		if !ok || known && sameCandle(&right, &told) {
+			continue
+		}
+		right.Commitment = swapcast.Processed
+		processed.correct(&right)
+	}
+}
+
+// flatCandle is the confirmed candle of an interval without a trade.
+func flatCandle(confirmed *view, k candleKey) (swapcast.Candle, bool) {
+	length := k.interval.Seconds()
+	since := int((confirmed.clock - k.start) / length)
+	if since > maxFlatBack {
+		return swapcast.Candle{}, false
+	}
+	for _, c := range confirmed.market.Candles(k.mint, k.interval, since+1) {
+		if c.Start == k.start {
+			return c, c.Trades == 0
+		}
+	}
+	// Nothing is known before it: as a retraction leaves such a candle.
+	return swapcast.Candle{Mint: k.mint, Interval: k.interval, Start: k.start, Final: true}, true
+}
+
+// maxFlatBack is how many intervals may have passed since a candle that is
+// corrected to one without a trade.
+const maxFlatBack = 64
+
+// restart forgets the candles of a timeline that has ended.
+func (r *reconciler) restart() {
+	clear(r.open)
+	r.settled = 0
+}
+
+func sameCandle(a, b *swapcast.Candle) bool {
+	return a.Open == b.Open && a.High == b.High && a.Low == b.Low && a.Close == b.Close &&
+		a.VolumeUSD == b.VolumeUSD && a.Trades == b.Trades
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
+	"github.com/swapcast/swapcast/ledger"
+)
+
+// candleMessage is what a test reads of a candle.
+type candleMessage struct {
+	Type, ID string
+	T        int64
+	C        *float64
+	Trades   int
+	Final    bool
+}
+
+// candleClient subscribes to a token's one-second candles and returns what
+// reads the next one.
+func candleClient(t *testing.T, r *pipelineRig) func() candleMessage {
+	t.Helper()
+	runForTest(t, r.stream.Run)
+	site := httptest.NewServer(r.stream)
+	t.Cleanup(site.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	url := "ws" + strings.TrimPrefix(site.URL, "http")
+	ws, _, err := websocket.Dial(ctx, url, nil)
+	for err != nil && ctx.Err() == nil { // 503 until the stream runs
+		ws, _, err = websocket.Dial(ctx, url, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.CloseNow() })
+	request := `{"action":"subscribe","channel":"candles","assets":["` + swapcast.NativeMintAddress + `"],"interval":"1s","id":"1"}`
+	if err := ws.Write(ctx, websocket.MessageText, []byte(request)); err != nil {
+		t.Fatal(err)
+	}
+	read := func() (m candleMessage) {
+		t.Helper()
+		_, raw, err := ws.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, &m); err != nil {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		return m
+	}
+	if m := read(); m.Type != "subscribed" {
+		t.Fatalf("%+v", m)
+	}
+	return read
+}
+
+// block tells of a block's time, as the newest one's.
+func (r *pipelineRig) block(src ledger.Source, slot uint64, at int64) {
+	r.p.handle(&geyser.Event{
+		Kind: geyser.KindBlock, Endpoint: src.Endpoint, Stream: src.Stream, Feed: swapcast.FeedSimulated, ReceivedAt: r.now,
+		Block: swapcast.BlockMeta{Slot: slot, ParentSlot: slot - 1, BlockTime: at},
+	})
+}
+
+// TestCandleOfTheWrongSecond has a transaction come before its block's meta, so
+// that it is taken for one of the second before: both candles are put right.
+func TestCandleOfTheWrongSecond(t *testing.T) {
+	r := newPipelineRig(t)
+	read := candleClient(t, r)
+	src := rigSource("a", 1)
+	second := r.now / 1e9
+	r.p.ledger.Began(src, 10, r.now)
+	r.block(src, 10, second-1)
+	r.tx(src, swapTx(10, 1, 1, 150e6, second-1))
+	r.block(src, 11, second)                   // without a trade
+	r.tx(src, swapTx(12, 2, 1, 160e6, second)) // the newest block's time, and not its own
+	r.block(src, 12, second+1)
+	r.tx(src, swapTx(13, 3, 1, 170e6, second+1))
+	r.block(src, 13, second+2)
+	for slot := uint64(10); slot <= 13; slot++ {
+		r.status(src, slot, swapcast.SlotConfirmed)
+	}
+	r.block(src, 14, second+3)
+	r.status(src, 14, swapcast.SlotConfirmed)
+	r.pass(time.Minute)
+	last := map[int64]candleMessage{}
+	settled := func(at int64, price float64, trades int) bool {
+		m := last[at]
+		return m.Final && m.C != nil && *m.C == price && m.Trades == trades
+	}
+	for !settled(second, 150, 0) || !settled(second+1, 160, 1) {
+		if m := read(); m.Type == "candle" {
+			t.Logf("candle of second %d: %d trades, final %t", m.T-second, m.Trades, m.Final)
+			last[m.T] = m
+		}
+	}
+}
+
+// TestReconcilerLooksOncePerSecond has many candles wait while transactions
+// come: each of those must not look at all of them.
+func TestReconcilerLooksOncePerSecond(t *testing.T) {
+	r := newPipelineRig(t)
+	r.confirmed.clock = 1_000
+	c := &r.p.corrects
+	c.add(swapcast.USDC(), swapcast.Interval1s, 999)
+	c.run(r.confirmed, r.processed)
+	if len(c.open) != 0 {
+		t.Fatal("a candle that is over still waits")
+	}
+	c.add(swapcast.USDC(), swapcast.Interval1s, 998)
+	c.run(r.confirmed, r.processed)
+	if len(c.open) != 1 {
+		t.Fatal("candles were looked at again within one second")
+	}
+	r.confirmed.clock++
+	c.run(r.confirmed, r.processed)
+	if len(c.open) != 0 {
+		t.Fatal("a candle that is over still waits after a second")
+	}
+}
