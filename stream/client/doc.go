@@ -8,14 +8,32 @@
 //
 // # What it promises
 //
-// Events of one (channel, asset) are delivered in the order in which the server
-// sent them. Whatever the client knows to be missing is announced by a [Gap] in
-// the place where it is missing: a jump of seq, an outage that the server's
-// numbering survived, a restart of the server, an overflow of the client's own
-// buffer. With [Options.Window] set, jumps in prices are what was asked for and
-// give no Gap. Candles give one only where the server says so, or the buffer
-// overflows: each is whole, and states in between may be skipped.
-// [CandleChannel] names their channels.
+// Events of one (channel, commitment, asset) are delivered in the order in which
+// the server sent them. Of trades, and of the retracts that are counted among
+// them, each comes once, however often the connection breaks, or a [Gap] in its
+// place says that it does not: after a reconnect the client names the server's
+// run and the last number it has seen ("since"), the server gives what it still
+// keeps, and what comes twice is dropped (Stats.Duplicates). [Subscribed] says by
+// Recovered whether anything is missing.
+//
+// Whatever is known to be missing is announced by a Gap, once: what the server
+// says it cannot give, a jump of seq, an outage that the server's numbering
+// survived, an overflow of the client's own buffer. A restart of the server is
+// told by one Gap for each asset of prices, trades and candles ([GapRestart], of
+// unknown length: it ends with the next event of that asset); the trades of the
+// new run are then asked for from its first. Slots that the server itself never
+// learned of are a Gap with FromSlot and ToSlot.
+//
+// With [Options.Window] set, jumps in prices are what was asked for and give no
+// Gap. Candles give one only for a final one that may be missing: each is whole,
+// and states in between may be skipped. Balances begin with all that the wallet
+// holds, after a reconnect too, so that an outage gives no Gap where the server
+// knows that. [CandleChannel] names the channels of candles, [Confirmed] those of
+// the higher commitment.
+//
+// What was processed can be taken back: of trades a [Retract] says which, a price
+// with Corrects or a balance with Corrects takes the place of the one before, and
+// a final candle may come again.
 //
 // Subscriptions outlive connections: after a reconnect the client subscribes
 // again to everything it was subscribed to, and the resulting snapshots and
@@ -41,7 +59,8 @@
 // There is one: the event buffer, of Options.Buffer events. When the reader of
 // Events falls behind by more, the oldest event is dropped, counted in
 // Stats.Overflowed, and announced by a Gap with reason "client_overflow" before
-// the next event of its asset that is left. With Options.OnEvent there is no buffer: a slow
+// the next event of its asset that is left, or once nothing else is left. Events
+// without a number (Status, Connected and the like) are counted only. With Options.OnEvent there is no buffer: a slow
 // handler holds up the reading, and the server then conflates prices and, past
 // its bound for trades, closes with 4408.
 //
