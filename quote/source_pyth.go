@@ -33,7 +33,7 @@ func PythFeeds() map[solana.PublicKey]string {
 		swapcast.NativeMint(): "ef0d8b6fda2ceba41da15d4095d1da392a0d2f8ed0c6c7bc0f4cfac8c280b56d",
 		swapcast.USDC():       "eaa020c61cc479712813461ce153894a96a6c00b21ed0cfc2798d1f9a9e9c94a",
 		swapcast.USDT():       "2b89b9dc8fdf9f34709a5b106b472f0f39bb6ca9ce04b0fd7f2e971688e2e53b",
-		solana.MPK("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"): "0a0408d619e9380abad35060f9192039ed5042fa6f82301d0e48bb52be830996",
+		solana.MPK("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"):  "0a0408d619e9380abad35060f9192039ed5042fa6f82301d0e48bb52be830996",
 		solana.MPK("DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263"): "72b021217ca3fe68922a19aaf990109cb9d84e9ad004b4d2025ad6f529314419",
 	}
 }
