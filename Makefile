@@ -71,6 +71,10 @@ bench-parser: test-deps ## Measure the parser beside solana-dex-parser and solan
 accuracy: ## Show how far prices are off the built-in market's true mids, with and without an attacker
 	@$(GO) test -count 1 -v -run 'TestAccuracy|TestAdversarial$$' ./market | grep -v '^    --- PASS\|^=== '
 
+.PHONY: quote-matrix
+quote-matrix: ## Ask for quotes with every source in every fault, alone and in pairs, at 50 requests a second
+	@$(GO) test -count 1 -v -run 'TestFaultMatrix' -timeout 20m ./quote -matrix | grep -v '^=== '
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)
 	@scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
