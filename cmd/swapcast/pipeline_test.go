@@ -141,3 +141,35 @@ func TestNewTimelineKeepsWallets(t *testing.T) {
 		}
 	}
 }
+
+// TestManyWalletsAreAskedForTogether has thousands of clients subscribe to
+// wallets at once. Asking for each alone took a minute of work.
+func TestManyWalletsAreAskedForTogether(t *testing.T) {
+	r := newPipelineRig(t)
+	const many = 9_000
+	started := time.Now()
+	for i := range many {
+		r.onWallet(solana.PublicKey{byte(i), byte(i >> 8), 1}, true)
+	}
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("%d subscriptions took %v", many, took)
+	}
+	if n := len(r.watch.wake); n != 1 {
+		t.Fatalf("%d requests wait, want 1 for all", n)
+	}
+	if n := len(r.filter().Wallets); n != many {
+		t.Fatalf("%d wallets are asked for, want %d", n, many)
+	}
+	r.p.watch.update(500)
+	if n := len(r.watch.wallets); n != many {
+		t.Errorf("%d wallets are followed, want %d", n, many)
+	}
+	for i := range many {
+		r.onWallet(solana.PublicKey{byte(i), byte(i >> 8), 1}, false)
+	}
+	r.p.watch.update(500)
+	r.p.watch.update(500 + watchAfter + 1)
+	if n := len(r.watch.wallets) + len(r.filter().Wallets); n != 0 {
+		t.Errorf("%d wallets are left", n)
+	}
+}

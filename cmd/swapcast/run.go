@@ -247,12 +247,37 @@ func (s *server) onWallet(owner solana.PublicKey, watched bool) {
 		s.confirmed.book.Unwatch(owner)
 		s.watch.set(owner, s.processed.book.Watched(owner))
 	}
-	filter := s.filter()
-	if s.fill != nil {
-		s.fill.SetFilter(filter) // first: what is fetched meanwhile must have the new wallet too
-	}
-	s.upstream.follow(filter)
 }
+
+// askForWallets has the sources and the filler asked for the wallets that are
+// followed, whenever those change, until ctx ends. Clients come and go by the
+// thousands: what changes while one request is made, and for a while after it, is
+// in the next one.
+func (s *server) askForWallets(ctx context.Context) error {
+	pause := time.NewTicker(walletPause)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.watch.wake:
+		}
+		filter := s.filter()
+		if s.fill != nil {
+			s.fill.SetFilter(filter) // first: what is fetched meanwhile must have the new wallet too
+		}
+		s.upstream.follow(filter)
+		pause.Reset(walletPause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+// walletPause is the shortest time between two changes of what is asked for.
+const walletPause = 100 * time.Millisecond
 
 // filter is what is asked for of the chain.
 func (s *server) filter() geyser.Filter {
@@ -305,6 +330,7 @@ func (s *server) run(ctx context.Context) error {
 		s.start(group, upstream, "checkpoint", func(ctx context.Context) error { return s.state.keep(ctx, s.pipeline.checkpoint.Load) })
 	}
 	s.start(group, upstream, "pipeline", s.pipeline.run)
+	s.start(group, upstream, "wallets", s.askForWallets)
 	s.start(group, downstream, "stream", s.stream.Run)
 	s.start(group, downstream, "status", s.tellStatus)
 	s.start(group, downstream, "http", func(context.Context) error { return closed(public.Serve(s.public)) })

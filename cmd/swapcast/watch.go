@@ -18,6 +18,7 @@ import (
 // come yet when it is added, and for some slots after it was dropped.
 type watchList struct {
 	changed atomic.Bool
+	wake    chan struct{} // one slot: there is something else to be asked for
 
 	mu sync.Mutex
 	// guarded by mu
@@ -43,7 +44,11 @@ type span struct{ from, to uint64 }
 const watchAfter = 512
 
 func newWatchList() *watchList {
-	return &watchList{on: make(map[solana.PublicKey]struct{}), wallets: make(map[solana.PublicKey]span)}
+	return &watchList{
+		wake:    make(chan struct{}, 1),
+		on:      make(map[solana.PublicKey]struct{}),
+		wallets: make(map[solana.PublicKey]span),
+	}
 }
 
 // set says that a wallet is to be followed, or no more. Any goroutine.
@@ -57,6 +62,10 @@ func (w *watchList) set(owner solana.PublicKey, on bool) {
 	}
 	w.pending = append(w.pending, watchChange{owner, on})
 	w.changed.Store(true)
+	select {
+	case w.wake <- struct{}{}:
+	default: // whoever asks has not looked since the last one
+	}
 }
 
 // list is the wallets to ask for.
