@@ -13,8 +13,20 @@
  *     const { assets, errors } = await feed.subscribe('prices', [mint]);
  *
  * It stays connected (full jitter, the server's reconnect hint obeyed), renews
- * its subscriptions, and says by a `gap` event, in its right place, whatever it
- * knows to be missing. Handlers run one after the other, in the order in which
+ * its subscriptions, and resumes them: of trades, and of the retracts that are
+ * counted among them, each comes once, however often the connection breaks, or a
+ * `gap` event in its place says that it does not.
+ *
+ *     feed.on('trade', (t) => book(t.slot, t.signature, t.index, t));
+ *     feed.on('retract', (r) => r.signatures.forEach((s) => takeBack(r.assetId, r.slot, s)));
+ *     feed.on('gap', (g) => g.channel === 'trades' && repair(g));
+ *     await feed.subscribe('trades', mint); // or with { commitment: 'confirmed' }: later, never retracted
+ *
+ * After a restart of the server a gap of each asset says so (`new_epoch`, of
+ * unknown length); the trades of the new run then come from its first. Of prices
+ * and balances the newest state comes with each connection; a price or a balance
+ * with `corrects` takes the place of one that a fork took back, and so does a
+ * final candle that comes again. Handlers run one after the other, in the order in which
  * the server sent; one that throws is reported to `console.error` and holds up
  * nobody. Nothing is queued: what is read is handed on at once. It stays one
  * file, so that one copy of it is the whole SDK.
@@ -64,13 +76,63 @@
  * @property {number} seq
  * @property {number} ts
  * @property {'simulated'|'replay'} [feed]
+ * @property {'processed'|'confirmed'} commitment processed: a `retract` may take it back
+ */
+
+/**
+ * Trades that never happened, because their slot died or the confirmed chain has
+ * left it aside: all of the asset in these transactions of this slot. A transaction
+ * may come again in another slot, as a trade like any other.
+ *
+ * @typedef {object} Retract
+ * @property {'retract'} type
+ * @property {'trades'} channel
+ * @property {string} assetId
+ * @property {number} slot
+ * @property {string[]} signatures
+ * @property {'processed'|'confirmed'} commitment of the trades
+ * @property {number} seq counts among the asset's trades
+ * @property {number} ts
+ */
+
+/**
+ * What a wallet holds of a token after a transaction.
+ *
+ * @typedef {object} Balance
+ * @property {'balance'} type
+ * @property {string} wallet
+ * @property {string} assetId mint address
+ * @property {string} amount raw units, exact; over all of the wallet's accounts of the mint
+ * @property {number} decimals
+ * @property {true} [native] the wallet's own lamports; assetId is then wrapped SOL's, a holding of its own without this
+ * @property {number} slot
+ * @property {string} signature
+ * @property {'processed'|'confirmed'} commitment
+ * @property {number} seq of the wallet, whatever the mint
+ * @property {number} ts
+ * @property {true} [snapshot] held when the subscription began, or began again: not a change
+ * @property {number} [corrects] dead slot that had part in the balance before
+ */
+
+/**
+ * The health of the server's feed: at once, when it changes, and every few seconds.
+ *
+ * @typedef {object} Status
+ * @property {'status'} type
+ * @property {'healthy'|'stale'|'disconnected'} feed
+ * @property {number} slot newest heard of
+ * @property {number|null} lagMs since a source said anything
+ * @property {boolean} degraded something is amiss, though prices may still come
+ * @property {string} message one sentence for a person, '' where there is nothing to say
+ * @property {number} ts
  */
 
 /**
  * The present state of a candle: the newest replaces the one before. An interval
  * without a trade has none. Intermediate states may be skipped, a final one is
  * not, unless a gap says so; after a reconnect GET /v1/candles/{mint} has what
- * was missed.
+ * was missed. A processed candle that is final may come again, final again, when the
+ * chain has taken a trade back.
  *
  * @typedef {object} Candle
  * @property {'candle'} type
@@ -83,7 +145,7 @@
  * @property {number} c
  * @property {number} volumeUsd
  * @property {number} trades
- * @property {boolean} final the interval is over: it changes no more
+ * @property {boolean} final the interval is over
  * @property {number} seq
  * @property {number} ts
  * @property {'simulated'|'replay'} [feed]
@@ -95,20 +157,29 @@
  * @property {'gap'} type
  * @property {string} channel
  * @property {string} [interval] of candles
- * @property {string} assetId
- * @property {number} fromSeq first missing number
+ * @property {'processed'|'confirmed'} commitment
+ * @property {string} [assetId]
+ * @property {string} [wallet] of balances, in place of assetId
+ * @property {number} fromSeq first missing number; 0 where none is concerned or it is not known
  * @property {number} toSeq last missing number; 0 where the end is not known
- * @property {string} reason `seq_jump` (within one connection), `outage` (while not
- *   connected), `server_restart` (numbering began anew), or the server's own, such
- *   as `slow_consumer`
+ * @property {string} reason the client's own: `seq_jump` (within one connection), `outage`
+ *   (while not connected); the server's: `new_epoch` (it is another run: the numbering began
+ *   anew), `no_history` (missed while not connected, and not kept), `upstream` (the server
+ *   itself never learned of some slots), `overload`, `slow_consumer`
+ * @property {number} [fromSlot] with `upstream`
+ * @property {number} [toSlot] with `upstream`
+ * @property {string} [detail] stable code of why
  */
 
 /**
  * @typedef {object} Ack
  * @property {string[]} assets what is subscribed now
- * @property {{assetId: string, code: string}[]} errors what was refused, and why
+ * @property {string[]} [wallets] the same, of balances
+ * @property {{assetId?: string, wallet?: string, code: string}[]} errors what was refused, and why
  * @property {string} epoch of the server's run; `seq` counts within it
- * @property {boolean} recovered
+ * @property {boolean} recovered a renewal has resumed, and nothing is missing
+ * @property {Record<string, number>} [seqs] the last number before what follows
+ * @property {boolean} renewal the client has subscribed again by itself
  */
 
 /**
@@ -141,7 +212,7 @@ const RESEND_AFTER_MS = 1000;
 const RESEND_EVERY_MS = 50;
 /** A hint to stay away for longer than this is not believed. */
 const LONGEST_HINT_MS = 120_000;
-/** Assets in one renewal: a message of about 5 KB. */
+/** Assets in one renewal: a message of about 12 KB, with what was seen of each. */
 const RENEWAL_CHUNK = 100;
 
 /** The server's refusal of a request, or the end of a client. */
@@ -180,7 +251,7 @@ export class Swapcast {
   #watchTimer = null;
   #unread = false; // the server has left a message unread
   #resending = null; // the socket on which unanswered requests are being sent again
-  #stats = { connects: 0, failures: 0, messages: 0, malformed: 0, gaps: 0, lastSlot: 0 };
+  #stats = { connects: 0, failures: 0, messages: 0, malformed: 0, duplicates: 0, gaps: 0, lastSlot: 0 };
 
   /**
    * @param {string|URL} url `ws:`, `wss:`, `http:` or `https:`; `/ws` where it has no path
@@ -266,8 +337,10 @@ export class Swapcast {
    *
    * @param {string} channel `prices`, `trades`, `candles`, `balances` (of wallets), `status` (no assets)
    * @param {string|string[]} [assets]
-   * @param {{interval?: string}} [options] interval of candles: `1s`, `5s`, `15s`, `1m` (default),
-   *   `5m`, `15m`, `1h`, `4h` or `1d`; each is a subscription of its own
+   * @param {{interval?: string, commitment?: 'processed'|'confirmed'}} [options] interval of
+   *   candles: `1s`, `5s`, `15s`, `1m` (default), `5m`, `15m`, `1h`, `4h` or `1d`; commitment:
+   *   `processed` (default), at once, or `confirmed`, later and never taken back; each is a
+   *   subscription of its own
    * @returns {Promise<Ack>} with the assets that were refused, if any, in `errors`
    * @throws {SwapcastError} where the request was refused as a whole
    */
@@ -280,7 +353,7 @@ export class Swapcast {
    *
    * @param {string} channel
    * @param {string|string[]} [assets]
-   * @param {{interval?: string}} [options] interval of candles, default `1m`
+   * @param {{interval?: string, commitment?: 'processed'|'confirmed'}} [options] as of subscribe()
    * @returns {Promise<void>}
    */
   async unsubscribe(channel, assets = [], options = {}) {
@@ -289,6 +362,7 @@ export class Swapcast {
     const wanted = this.#wanted.get(key);
     for (const asset of list.length ? list : ['']) wanted?.delete(asset);
     if (this.#state === 'open') await this.#request('unsubscribe', key, list);
+    else this.#forget(key, list);
   }
 
   /**
@@ -302,7 +376,7 @@ export class Swapcast {
 
   /**
    * @param {string} channel
-   * @param {{interval?: string}} [options] interval of candles, default `1m`
+   * @param {{interval?: string, commitment?: 'processed'|'confirmed'}} [options] as of subscribe()
    * @returns {string[]} the assets that the server has granted
    */
   subscriptions(channel, options = {}) {
@@ -315,12 +389,24 @@ export class Swapcast {
     if (this.#state === 'closed') return Promise.reject(new SwapcastError('closed'));
     if (this.#state !== 'open' && action !== 'subscribe') return Promise.reject(new SwapcastError('disconnected'));
     const id = String(++this.#nextId);
-    const command = { action, ...channelFields(channel), id };
-    if (assets.length) command[channel === 'balances' ? 'wallets' : 'assets'] = assets;
+    const command = { action, ...channelFields(channel), id, ...named(channel, assets) };
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { id, action, channel, assets, renewal, command, refusals: [], resolve, reject });
-      if (this.#state === 'open') this.#send(command);
+      if (this.#state === 'open') this.#send(this.#resuming(this.#pending.get(id)));
     });
+  }
+
+  /** What to send of a request: a subscription names what has been seen so far. */
+  #resuming({ action, channel, assets, command }) {
+    const since = action === 'subscribe' ? this.#seqs.since(channel, assets) : undefined;
+    return since ? { ...command, since } : command;
+  }
+
+  /** Forgets how far subscriptions were that are no more. */
+  #forget(channel, assets) {
+    for (const asset of assets) {
+      if (!this.#wanted.get(channel)?.has(asset)) this.#seqs.forget(channel, asset);
+    }
   }
 
   #send(command) {
@@ -337,14 +423,14 @@ export class Swapcast {
       request.reject(error);
     } else {
       if (request.action === 'subscribe') this.#granted(request, ack);
-      if (request.action === 'unsubscribe') this.#seqs.forget(request.channel, request.assets);
+      if (request.action === 'unsubscribe') this.#forget(request.channel, request.assets);
       request.resolve(ack);
     }
     return request;
   }
 
   #granted({ channel, assets, renewal }, ack) {
-    const refused = new Set(ack.errors.map((e) => e.assetId));
+    const refused = new Set(ack.errors.map((e) => e.assetId ?? e.wallet));
     const wanted = this.#wanted.get(channel) ?? new Set();
     this.#wanted.set(channel, wanted);
     for (const asset of assets.length ? assets : ['']) {
@@ -387,7 +473,7 @@ export class Swapcast {
     this.#watch();
     this.#setState('open');
     this.#emit('open', { attempt: this.#attempt });
-    for (const { command } of waiting) this.#send(command);
+    for (const request of waiting) this.#send(this.#resuming(request));
     this.#renew(this.#socket, renewals);
   }
 
@@ -399,8 +485,10 @@ export class Swapcast {
     for (const request of [...this.#pending.values()]) {
       if (request.action === 'subscribe' && !request.renewal) continue; // stays for the next connection
       this.#pending.delete(request.id);
-      if (request.action === 'unsubscribe') request.resolve();
-      else request.reject(new SwapcastError('disconnected'));
+      if (request.action === 'unsubscribe') {
+        this.#forget(request.channel, request.assets);
+        request.resolve();
+      } else request.reject(new SwapcastError('disconnected'));
     }
     if (REFUSED.has(code)) {
       this.#end(new SwapcastError('refused', `close code ${code}${reason ? ` ${reason}` : ''}`));
@@ -475,6 +563,7 @@ export class Swapcast {
     for (const [channel, assets] of renewals) {
       for (let again = true; again;) {
         again = false;
+        if (this.#socket !== socket) return; // the next connection renews all
         const timer = setTimeout(() => {
           if (this.#socket === socket) this.#abandon('no answer to a renewal');
         }, this.#options.ackTimeout);
@@ -483,7 +572,7 @@ export class Swapcast {
           const wanted = this.#wanted.get(channel);
           const stale = assets.filter((asset) => !wanted?.has(asset)); // unsubscribed meanwhile
           if (stale.length && this.#socket === socket) {
-            this.#send({ action: 'unsubscribe', ...channelFields(channel), [channel === 'balances' ? 'wallets' : 'assets']: stale });
+            this.#send({ action: 'unsubscribe', ...channelFields(channel), ...named(channel, stale) });
           }
         } catch (error) {
           if (this.#socket !== socket || this.#state !== 'open') return;
@@ -514,10 +603,10 @@ export class Swapcast {
     while (this.#unread) {
       this.#unread = false;
       await sleep(RESEND_AFTER_MS);
-      for (const [id, { command }] of [...this.#pending]) {
+      for (const [id, request] of [...this.#pending]) {
         if (this.#socket !== socket) return;
         if (!this.#pending.has(id)) continue;
-        this.#send(command);
+        this.#send(this.#resuming(request));
         await sleep(RESEND_EVERY_MS);
       }
       if (this.#socket !== socket) return;
@@ -549,22 +638,33 @@ export class Swapcast {
     this.#emit('message', m);
     switch (m.type) {
       case 'price':
-        this.#gaps(this.#seqs.see('prices', m.assetId, m.seq));
-        break;
       case 'trade':
-        this.#gaps(this.#seqs.see('trades', m.assetId, m.seq));
+      case 'retract':
+      case 'candle':
+      case 'balance': {
+        m.commitment ??= 'processed';
+        const { gap, again } = this.#seqs.see(CHANNELS[m.type], m);
+        if (again) {
+          this.#stats.duplicates++;
+          return;
+        }
+        if (gap) this.#gaps([gap]);
         break;
+      }
       case 'gap':
-        this.#seqs.announced(m);
+        m.commitment ??= 'processed';
+        if (!this.#seqs.announced(m)) return;
         this.#stats.gaps++;
         break;
       case 'subscribed':
         m.assets ??= [];
         m.errors ??= [];
+        m.commitment ??= 'processed';
         m.renewal = this.#pending.get(m.id)?.renewal ?? false;
         this.#answer(m.id, null, m);
         this.#emit('subscribed', m);
         this.#gaps(this.#seqs.acknowledged(m.epoch));
+        this.#positioned(m);
         return;
       case 'unsubscribed':
       case 'pong':
@@ -578,6 +678,14 @@ export class Swapcast {
     this.#emit(m.type, m);
   }
 
+  /** Notes from where to count what is subscribed now. */
+  #positioned({ channel, interval, commitment, seqs = {} }) {
+    const key = channelKey(channel, { interval, commitment });
+    for (const [asset, seq] of Object.entries(seqs)) {
+      if (this.#wanted.get(key)?.has(asset)) this.#seqs.positioned(key, asset, seq);
+    }
+  }
+
   /** Takes an error; true where it answers a request. */
   #refused(m) {
     const request = this.#pending.get(m.id);
@@ -585,12 +693,12 @@ export class Swapcast {
       if (m.code === 'rate_limited') this.#resend();
       return false;
     }
-    if (m.assetId === undefined) {
+    if (m.assetId === undefined && m.wallet === undefined) {
       this.#answer(m.id, new SwapcastError(m.code, m.message));
       return true;
     }
     // One asset of several: the acknowledgement follows, unless none was good.
-    request.refusals.push({ assetId: m.assetId, code: m.code });
+    request.refusals.push(m.wallet === undefined ? { assetId: m.assetId, code: m.code } : { wallet: m.wallet, code: m.code });
     if (request.refusals.length >= request.assets.length) {
       this.#answer(m.id, null, { assets: [], errors: request.refusals, epoch: '', recovered: false });
     }
@@ -615,14 +723,28 @@ export class Swapcast {
   }
 }
 
-/** Finds the jumps in the numbering of each (channel, asset). */
+/** The channels of what is numbered. */
+const CHANNELS = { price: 'prices', trade: 'trades', retract: 'trades', candle: 'candles', balance: 'balances' };
+/** Gaps of the server's own that are remembered of each sequence; it keeps as many. */
+const MOST_SLOT_RANGES = 64;
+
+/**
+ * Knows how far each numbered sequence is, one for each asset of each subscription:
+ * finds the jumps, drops what came before, and tells from where to resume.
+ */
 class Sequences {
   #skipPrices;
   #epoch = '';
   #known = false; // the present connection has told its epoch
   #session = 0;
-  #last = new Map(); // key -> {channel, assetId, seq, session}
+  /**
+   * By channel key and asset. `session` saw it last, the acknowledgement of
+   * `resumed` has named it, `slots` are the server's own gaps that were told.
+   * @type {Map<string, {key: string, asset: string, seq: number, session: number, resumed: number, slots: string[]}>}
+   */
+  #last = new Map();
   #outages = []; // jumps over a reconnect, undecided until the epoch is told
+  #restarted = new Set(); // of which the present connection has said that they began anew
 
   constructor(skipPrices) {
     this.#skipPrices = skipPrices;
@@ -632,27 +754,64 @@ class Sequences {
     this.#session++;
     this.#known = false;
     this.#outages = [];
+    this.#restarted.clear();
   }
 
-  /** Takes the number of an update; returns the gap before it, if any. */
-  see(channel, assetId, seq) {
-    if (!seq || (this.#skipPrices && channel === 'prices')) return [];
-    const key = `${channel} ${assetId}`;
-    const before = this.#last.get(key);
-    const resumed = before !== undefined && before.session !== this.#session;
-    if (!before) {
-      this.#last.set(key, { channel, assetId, seq, session: this.#session });
-      return [];
+  /** From where a subscription to assets goes on; undefined where all of it begins. */
+  since(key, assets) {
+    if (this.#epoch === '' || !/^(trades|candles|balances)/.test(key)) return undefined; // of others the newest is enough
+    const seqs = {};
+    for (const asset of assets) {
+      const p = this.#last.get(`${key} ${asset}`);
+      if (p && p.session !== this.#session && p.resumed !== this.#session) seqs[asset] = p.seq;
     }
-    const gap = { channel, assetId, fromSeq: before.seq + 1, toSeq: seq - 1, reason: resumed ? 'outage' : 'seq_jump' };
-    before.session = this.#session;
+    return Object.keys(seqs).length ? { epoch: this.#epoch, seqs } : undefined;
+  }
+
+  /** Takes what an acknowledgement says of a sequence: the number before what follows. */
+  positioned(key, asset, seq) {
+    const id = `${key} ${asset}`;
+    const p = this.#last.get(id);
+    if (!p) {
+      this.#last.set(id, { key, asset, seq, session: this.#session, resumed: this.#session, slots: [] });
+      return;
+    }
+    // A server that counts lower has forgotten what it said, and tells a gap. Where
+    // it is ahead it tells one too; if not, the next number shows it.
+    if (p.session !== this.#session && p.resumed !== this.#session && seq < p.seq) p.seq = seq;
+    p.resumed = this.#session;
+  }
+
+  /**
+   * Takes the number of an update.
+   *
+   * @returns {{gap?: object, again?: boolean}} the gap before it, and whether it has come before
+   */
+  see(channel, m) {
+    const { seq, snapshot } = m;
+    if (!seq || (this.#skipPrices && channel === 'prices')) return {};
+    const key = channelKey(channel, m);
+    const asset = m.wallet ?? m.assetId;
+    const p = this.#last.get(`${key} ${asset}`);
+    if (!p) {
+      this.#last.set(`${key} ${asset}`, { key, asset, seq, session: this.#session, resumed: 0, slots: [] });
+      return {}; // the first number is as good as any
+    }
+    const before = p.seq;
+    const resumed = p.session !== this.#session;
+    // Of candles, states in between may be skipped; a balance that a subscription
+    // begins with covers those before it.
+    const jumps = channel !== 'candles' && !(channel === 'balances' && snapshot);
+    p.session = this.#session;
     if (resumed && !this.#known) {
-      before.seq = seq; // may be lower, if the server has restarted
-      this.#outages.push(gap);
-      return [];
+      p.seq = seq; // may be lower, if the server has restarted
+      if (jumps) this.#outages.push({ key, asset, from: before + 1, to: seq - 1 });
+      return {};
     }
-    before.seq = Math.max(before.seq, seq);
-    return gap.toSeq >= gap.fromSeq ? [gap] : [];
+    p.seq = Math.max(before, seq);
+    if (seq <= before) return { again: channel === 'trades' || (channel === 'balances' && !snapshot) };
+    if (seq === before + 1 || !jumps) return {};
+    return { gap: gapOf(key, asset, before + 1, seq - 1, resumed ? 'outage' : 'seq_jump') };
   }
 
   /** Takes the epoch of an acknowledgement; returns the gaps that it proves. */
@@ -664,37 +823,84 @@ class Sequences {
     this.#known = true;
     this.#epoch = epoch;
     this.#outages = [];
-    if (same) return outages.filter((gap) => gap.toSeq >= gap.fromSeq);
     if (first) return [];
-    const gaps = outages.map((gap) => ({ ...gap, toSeq: 0, reason: 'server_restart' }));
-    for (const [key, { channel, assetId, seq, session }] of this.#last) {
-      if (session === this.#session) continue;
-      this.#last.delete(key);
-      gaps.push({ channel, assetId, fromSeq: seq + 1, toSeq: 0, reason: 'server_restart' });
+    if (same) return outages.filter(({ from, to }) => to >= from).map((o) => gapOf(o.key, o.asset, o.from, o.to, 'outage'));
+    const gaps = outages.map((o) => this.#restart(o.key, o.asset, o.from));
+    for (const [id, p] of this.#last) {
+      p.slots = [];
+      if (p.session === this.#session) continue;
+      const { channel } = channelFields(p.key);
+      if (channel !== 'balances') gaps.push(this.#restart(p.key, p.asset, p.seq + 1)); // what a wallet holds is told anew
+      if (channel === 'trades') Object.assign(p, { seq: 0, session: 0, resumed: 0 }); // all of the new run that is kept can be had
+      else this.#last.delete(id);
     }
     return gaps;
   }
 
-  /** Takes a gap that the server told of, and so must not be told again. */
-  announced({ channel, assetId, toSeq }) {
-    const position = this.#last.get(`${channel} ${assetId}`);
-    if (position && toSeq > position.seq) position.seq = toSeq;
+  #restart(key, asset, from) {
+    this.#restarted.add(`${key} ${asset}`);
+    return gapOf(key, asset, from, 0, 'new_epoch');
   }
 
-  forget(channel, assets) {
-    for (const asset of assets) this.#last.delete(`${channel} ${asset}`);
+  /** Takes a gap that the server told of; false where it was told already. */
+  announced(gap) {
+    const id = `${channelKey(gap.channel, gap)} ${gap.wallet ?? gap.assetId}`;
+    const p = this.#last.get(id);
+    const account = () => {
+      if (p && gap.toSeq > p.seq) Object.assign(p, { seq: gap.toSeq, session: this.#session });
+    };
+    if (gap.reason === 'new_epoch') {
+      const news = !this.#restarted.has(id);
+      this.#restarted.add(id);
+      account();
+      return news;
+    }
+    if (!p) return true;
+    if (!gap.toSeq && gap.toSlot) { // slots that the server never learned of: told again to who resumes
+      const range = `${gap.fromSlot}-${gap.toSlot}`;
+      if (p.slots.includes(range)) return false;
+      p.slots.push(range);
+      if (p.slots.length > MOST_SLOT_RANGES) p.slots.shift();
+      return true;
+    }
+    if (gap.channel === 'trades' && gap.fromSeq) { // these come in the order of their numbers
+      if (gap.toSeq <= p.seq) return false;
+      gap.fromSeq = Math.max(gap.fromSeq, p.seq + 1);
+    }
+    account();
+    return true;
+  }
+
+  forget(key, asset) {
+    this.#last.delete(`${key} ${asset}`);
   }
 }
 
-/** A channel as subscriptions are kept by it: candles by their interval. */
-function channelKey(channel, { interval = '1m' }) {
-  return channel === 'candles' ? `candles:${interval}` : channel;
+function gapOf(key, asset, fromSeq, toSeq, reason) {
+  const fields = channelFields(key);
+  return {
+    ...fields, commitment: fields.commitment ?? 'processed',
+    [fields.channel === 'balances' ? 'wallet' : 'assetId']: asset, fromSeq, toSeq, reason,
+  };
+}
+
+/** A channel as subscriptions are kept by it: candles by their interval, each by its commitment. */
+function channelKey(channel, { interval = '1m', commitment = 'processed' }) {
+  const name = channel === 'candles' ? `candles:${interval}` : channel;
+  return commitment === 'processed' || channel === 'status' ? name : `${name}@${commitment}`;
 }
 
 /** What a request says of a channel that channelKey named. */
-function channelFields(key) {
-  if (!key?.startsWith('candles:')) return { channel: key };
-  return { channel: 'candles', interval: key.slice('candles:'.length) };
+function channelFields(key = '') {
+  const [name, commitment] = key.split('@');
+  const [channel, interval] = name.split(':');
+  return { ...(channel && { channel }), ...(interval && { interval }), ...(commitment && { commitment }) };
+}
+
+/** What a request says of the assets, or wallets, of a channel. */
+function named(channel = '', assets = []) {
+  if (!assets.length) return {};
+  return { [channel.startsWith('balances') ? 'wallets' : 'assets']: assets };
 }
 
 function sleep(ms) {

@@ -195,7 +195,7 @@ describe('gaps', () => {
     next.say(price(900)); // of another run: higher by chance
     await renewed(next, 'run2');
     next.say(trade(1), price(901));
-    assert.deepEqual(log, ['price 900', 'gap prices 8-0 server_restart', 'gap trades 4-0 server_restart', 'trade 1', 'price 901']);
+    assert.deepEqual(log, ['price 900', 'gap prices 8-0 new_epoch', 'gap trades 4-0 new_epoch', 'trade 1', 'price 901']);
   });
 });
 
