@@ -46,7 +46,7 @@ var ownImports = []struct {
 	{"stream/client", []string{".", "stream/wire"}},
 	{"stream/web", nil},
 	{"stream/web/browsertest", nil}, // tests only
-	{"api", []string{".", "stream/wire"}},
+	{"api", []string{".", "stream/wire", "quote"}},
 	{"rpcpool", []string{"."}}, // Solana RPC endpoints, asked in turn
 	{"tokens", []string{".", "rpcpool"}},
 	{"rpctest", []string{".", "geyser", "geyser/capture"}}, // an RPC server, for tests and drills

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/gagliardetto/solana-go"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/quote"
 )
 
 // Market is what this package reads of the market. Each call returns data that
@@ -75,6 +77,9 @@ type Options struct {
 	// NewTokens returns the tokens that were seen trading on a bonding curve, the
 	// newest first. Nil means that there are none to tell.
 	NewTokens func(limit int) []NewToken
+	// Quote returns the best quote for a request; its errors are quote.Engine's. Nil
+	// means that nobody quotes.
+	Quote func(ctx context.Context, r quote.Request) (*quote.Answer, error)
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -131,12 +136,12 @@ func New(o Options) http.Handler {
 		"/v1/trades/{mint}":  h.trades,
 		"/v1/candles/{mint}": h.candles,
 		"/v1/status":         h.status,
+		"/v1/quote":          h.quote,
 		"/openapi.json":      h.openAPI.serve,
 		"/asyncapi.json":     h.async.serve,
 		"/healthz":           h.health,
 		"/readyz":            h.ready,
 		// In the contract, not in this version.
-		"/v1/quote":                     notImplemented,
 		"/v1/wallets/{owner}/balances":  notImplemented,
 		"/v1/wallets/{owner}/portfolio": notImplemented,
 		"/v1/wallets/{owner}/pnl":       notImplemented,

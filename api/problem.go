@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/swapcast/swapcast/quote"
 )
 
 // The codes of problems. Clients branch on them: they may be added to, never
@@ -18,6 +20,8 @@ const (
 	CodeUnknownAsset     = "unknown_asset"      // 404: a mint that has not traded here
 	CodeNotImplemented   = "not_implemented"    // 501: in the contract, not in this version
 	CodeNotReady         = "not_ready"          // 503: "detail" says why
+	CodeNoRoute          = "no_route"           // 404: no source knows a way from mint to mint
+	CodeNoQuote          = "no_quote"           // 502, 504 at the deadline: every source failed
 )
 
 // problem is an error as clients see it (RFC 9457). Its type is always
@@ -29,6 +33,10 @@ type problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail,omitempty"`    // one sentence for a person
 	Param  string `json:"parameter,omitempty"` // the parameter at fault
+
+	// Of a quote that there is none of: what became of each source.
+	Sources   []quote.Result `json:"sources,omitempty"`
+	ElapsedMS *int64         `json:"elapsedMs,omitempty"`
 }
 
 // statuses is the one table from code to HTTP status.
@@ -43,6 +51,8 @@ var statuses = map[string]int{
 	CodeUnknownAsset:     http.StatusNotFound,
 	CodeNotImplemented:   http.StatusNotImplemented,
 	CodeNotReady:         http.StatusServiceUnavailable,
+	CodeNoRoute:          http.StatusNotFound,
+	CodeNoQuote:          http.StatusBadGateway,
 }
 
 // newProblem fills in what follows from the code.

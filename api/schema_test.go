@@ -213,7 +213,9 @@ func TestAsyncAPIExamples(t *testing.T) {
 // the document and the handler know the same paths.
 func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	s := readSchemas(t, "https://swapcast.example/openapi.json", api.OpenAPI())
-	h := api.New(options())
+	o := options()
+	o.Quote = newQuoteWorld(t, nil).quote
+	h := api.New(o)
 	sol := swapcast.NativeMintAddress
 	covered := map[string]bool{}
 	for _, c := range []struct{ path, target, status string }{
@@ -233,6 +235,9 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{"/v1/candles/{mint}", "/v1/candles/" + sol + "?limit=3", "200"},
 		{"/v1/candles/{mint}", "/v1/candles/" + unseen.String(), "200"},
 		{"/v1/candles/{mint}", "/v1/candles/" + sol + "?interval=2m", "400"},
+		{"/v1/quote", quoteTarget(""), "200"},
+		{"/v1/quote", quoteTarget("&slippageBps=x"), "400"},
+		{"/v1/quote", "/v1/quote?inputMint=" + sol + "&outputMint=" + unseen.String() + "&amount=5", "502"},
 		{"/v1/status", "/v1/status", "200"},
 		{"/healthz", "/healthz", "200"},
 		{"/readyz", "/readyz", "200"},
