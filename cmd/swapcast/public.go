@@ -255,6 +255,10 @@ func (m settledMarket) Candles(mint solana.PublicKey, interval swapcast.Interval
 		return candles
 	}
 	settled := m.confirmed.Candles(mint, interval, limit)
+	// A mint's first trades may have been taken for a second too early, too.
+	for now := m.confirmed.Time(); len(settled) > 0 && len(candles) > 0 && candles[0].Start < settled[0].Start && candles[0].Start+interval.Seconds() <= now; {
+		candles = candles[1:]
+	}
 	for i, j := 0, 0; i < len(candles) && j < len(settled); {
 		switch {
 		case settled[j].Start < candles[i].Start:

@@ -28,6 +28,7 @@ type view struct {
 	retraction market.Retraction
 	balances   []swapcast.Balance
 	moved      []solana.PublicKey // mints that were traded since candles were told
+	movedAt    int64              // at which second all of them were, Unix
 	clock      int64              // the market's time that the stream was told, Unix seconds
 }
 
@@ -39,6 +40,7 @@ func (v *view) apply(tx *ledger.Tx, blockTime int64) {
 		if blockTime != 0 {
 			swap.BlockTime = blockTime
 		}
+		v.at(&swap)
 		v.market.Apply(&swap, &v.update)
 		for j := range v.update.Trades {
 			v.stream.PublishTrade(&v.update.Trades[j])
@@ -53,6 +55,19 @@ func (v *view) apply(tx *ledger.Tx, blockTime int64) {
 	if len(tx.Changes) > 0 {
 		v.balances = v.book.Apply(tx.TxRef, tx.Index, tx.Changes, v.balances[:0])
 		v.publishBalances(tx.ReceivedAt)
+	}
+}
+
+// at tells the candles of the second before where a swap is of another one: the
+// newest candle alone would not show them any more.
+func (v *view) at(swap *swapcast.Swap) {
+	at := swap.BlockTime
+	if at == 0 {
+		at = swap.ReceivedAt / int64(time.Second)
+	}
+	if at != v.movedAt {
+		v.candles()
+		v.movedAt = at
 	}
 }
 
@@ -111,7 +126,7 @@ func (v *view) advance(blockTime int64) {
 }
 
 // candles publishes what was done to the candles that somebody listens to, once
-// for all swaps since it was called last.
+// for all swaps since it was called last: those of a second that has passed too.
 func (v *view) candles() {
 	if len(v.moved) == 0 {
 		return
@@ -119,7 +134,8 @@ func (v *view) candles() {
 	v.advance(0)
 	for _, mint := range v.moved {
 		for interval := range v.stream.CandlesWantedAt(mint, v.commitment).All() {
-			if candle, ok := v.market.Candle(mint, interval); ok {
+			start := v.movedAt - v.movedAt%interval.Seconds()
+			if candle, ok := v.market.CandleAt(mint, interval, start); ok {
 				v.stream.PublishCandle(&candle)
 			}
 		}
@@ -204,6 +220,7 @@ func (p *pipeline) confirm(step *ledger.Step) {
 		p.confirmed.apply(tx, at)
 		p.corrects.note(tx, at, p.stream)
 	}
+	p.confirmed.candles() // whole, before the next slot ends them
 	p.confirmed.advance(at)
 	p.confirmed.book.Settle(step.Slot)
 }
