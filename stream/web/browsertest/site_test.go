@@ -18,6 +18,7 @@ import (
 	"github.com/swapcast/swapcast/api"
 	"github.com/swapcast/swapcast/stream"
 	"github.com/swapcast/swapcast/stream/web"
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // site is a server as a browser finds it.
@@ -115,6 +116,7 @@ func (s *site) restart() {
 			s.t.Errorf("stream: %v", err)
 		}
 	}}
+	s.publishStatus(server)
 	old := s.hub.Swap(next)
 	if old == nil {
 		return
@@ -127,7 +129,18 @@ func (s *site) restart() {
 	old.stop()
 }
 
-func (s *site) setState(state string) { s.state.Store(&state) }
+// setState changes what /v1/status and the status channel say of the feed.
+func (s *site) setState(state string) {
+	s.state.Store(&state)
+	if h := s.hub.Load(); h != nil {
+		s.publishStatus(h.Server)
+	}
+}
+
+func (s *site) publishStatus(server *stream.Server) {
+	state := *s.state.Load()
+	server.PublishStatus(&wire.Status{Feed: state, Slot: 371_234_567, LagMS: 84, LagKnown: true, Degraded: state != wire.FeedHealthy})
+}
 
 // PublishPrice hands a price to the present WebSocket server.
 func (s *site) PublishPrice(p *swapcast.Price) { s.hub.Load().PublishPrice(p) }

@@ -11,6 +11,7 @@ import { NewTokens } from './newtokens.js';
 import { Pools } from './pools.js';
 import { Tape } from './tape.js';
 import { Vitals } from './vitals.js';
+import { Wallet } from './wallet.js';
 import { Watchlist, flash, matches } from './watchlist.js';
 import * as words from './words.js';
 
@@ -59,6 +60,8 @@ let shownPrice = null;
 let seconds = 0;
 /** @type {{mint: string, interval: string, candles: Candles} | null} the candles that the server is asked for */
 let charted = null;
+/** Of the prices, trades, candles and balances that are shown. */
+let commitment = 'processed';
 
 const vitals = new Vitals();
 const chart = new Chart($('chart'), $('ohlc'), $('chart-empty'));
@@ -93,13 +96,24 @@ $('fact-curve').append(curveBar.el, curveBar.text);
 const apiKey = new URLSearchParams(location.hash.slice(1)).get('key') ?? undefined;
 const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS, apiKey });
 feed.on('message', (m) => vitals.message(m));
-feed.on('price', priced);
-feed.on('trade', traded);
-feed.on('candle', (c) => {
+const wallet = new Wallet({
+  form: $('wallet-form'), input: $('wallet-input'), note: $('wallet-note'), body: $('wallet-rows'),
+  follow: (owner) => feed.subscribe('balances', owner, { commitment }),
+  leave: (owner) => feed.unsubscribe('balances', owner, { commitment }).catch(() => {}),
+  name: (mint) => tokens.get(mint)?.symbol || format.short(mint),
+});
+/** Handles what is of the commitment that is shown: of the other one, some may be on its way. */
+const shown = (handle) => (event) => event.commitment === commitment && handle(event);
+feed.on('price', shown(priced));
+feed.on('trade', shown(traded));
+feed.on('retract', shown((r) => r.assetId === selected && tape.retract(r)));
+feed.on('balance', shown((b) => wallet.update(b)));
+feed.on('status', (status) => vitals.told(status));
+feed.on('candle', shown((c) => {
   if (c.assetId !== charted?.mint || c.interval !== charted.interval) return;
   charted.candles.update(c);
   chart.update();
-});
+}));
 let opened = false;
 feed.on('state', (state) => {
   vitals.state(state);
@@ -113,10 +127,14 @@ feed.on('state', (state) => {
 feed.on('close', ({ code, reason, retryInMs }) => {
   vitals.state(feed.state, { retryInMs, code, reason });
 });
-feed.on('gap', ({ channel, assetId }) => {
+feed.on('gap', shown((gap) => {
+  const { channel, assetId } = gap;
   if (channel === 'candles' && assetId === charted?.mint) loadCandles(charted);
-  if (channel === 'trades' && assetId === selected) seed(selected); // fetch what the tape has missed
-});
+  if (channel === 'balances') wallet.gap(gap.wallet, 'Changes may be missing: follow the wallet again.');
+  if (channel !== 'trades' || assetId !== selected) return;
+  tape.gap(words.gap(gap));
+  seed(selected); // fetch what the tape has missed
+}));
 addEventListener('online', () => feed.reconnectNow());
 addEventListener('hashchange', () => location.reload());
 document.addEventListener('visibilitychange', () => document.hidden || feed.reconnectNow());
@@ -204,7 +222,7 @@ async function seed(mint) {
     watchlist.redraw(t);
   }
   if (mint !== selected) return;
-  tape.seed(trades);
+  if (commitment === 'processed') tape.seed(trades); // the others among them are not known
   for (const trade of trades) chart.trade(trade);
   chart.learned();
 }
@@ -221,8 +239,8 @@ function watchCandles() {
   const mint = selected;
   charted = { mint, interval, candles: new Candles(seconds) };
   chart.from(charted.candles);
-  if (before) feed.unsubscribe('candles', before.mint, { interval: before.interval }).catch(() => {});
-  feed.subscribe('candles', mint, { interval }).catch(() => {}); // the trades of the same mint say what is wrong
+  if (before) feed.unsubscribe('candles', before.mint, { interval: before.interval, commitment }).catch(() => {});
+  feed.subscribe('candles', mint, { interval, commitment }).catch(() => {}); // the trades of the same mint say what is wrong
   loadCandles(charted);
 }
 
@@ -335,7 +353,7 @@ async function follow(mints) {
   const fresh = mints.filter((mint) => !list.includes(mint));
   list.push(...fresh);
   for (const mint of fresh) watchlist.add(token(mint));
-  const ack = await feed.subscribe('prices', fresh);
+  const ack = await feed.subscribe('prices', fresh, { commitment });
   for (const { assetId, code } of ack.errors) {
     drop(assetId);
     complain(`The server refuses ${format.short(assetId)}: ${code.replaceAll('_', ' ')}.`);
@@ -382,7 +400,7 @@ function drop(mint) {
   if (at < 0) return;
   list.splice(at, 1);
   watchlist.remove(mint);
-  feed.unsubscribe('prices', mint).catch(() => {});
+  feed.unsubscribe('prices', mint, { commitment }).catch(() => {});
   if (mint === selected && list.length) select(list[Math.min(at, list.length - 1)]);
 }
 
@@ -409,13 +427,43 @@ function select(mint) {
   facts(t);
   learn([mint]);
   store.set('selected', mint);
-  if (before) feed.unsubscribe('trades', before).catch(() => {});
-  if (before && !list.includes(before)) feed.unsubscribe('prices', before).catch(() => {});
-  if (!list.includes(mint)) feed.subscribe('prices', mint).catch(() => {}); // a look at a token that is not followed
-  feed.subscribe('trades', mint).catch((error) => {
+  if (before) feed.unsubscribe('trades', before, { commitment }).catch(() => {});
+  if (before && !list.includes(before)) feed.unsubscribe('prices', before, { commitment }).catch(() => {});
+  if (!list.includes(mint)) feed.subscribe('prices', mint, { commitment }).catch(() => {}); // a look at a token that is not followed
+  watchTrades(mint);
+  seed(mint);
+}
+
+function watchTrades(mint) {
+  feed.subscribe('trades', mint, { commitment }).catch((error) => {
     if (feed.state !== 'closed') complain(`Trades of ${format.short(mint)}: ${error.message}.`);
   });
-  seed(mint);
+}
+
+/** Shows what is of another commitment. */
+function commit(next) {
+  if (next === commitment) return;
+  const mints = list.includes(selected) || !selected ? list : [...list, selected];
+  const before = { commitment };
+  if (mints.length) feed.unsubscribe('prices', mints, before).catch(() => {});
+  if (selected) feed.unsubscribe('trades', selected, before).catch(() => {});
+  if (charted) feed.unsubscribe('candles', charted.mint, { interval: charted.interval, ...before }).catch(() => {});
+  wallet.end();
+  charted = null;
+  commitment = next;
+  for (const mint of mints) {
+    token(mint).price = null; // its last one of this commitment comes with the subscription
+    watchlist.update(token(mint));
+  }
+  if (mints.length) feed.subscribe('prices', [...mints], { commitment }).catch(() => {});
+  tape.clear();
+  if (selected) {
+    facts(token(selected));
+    watchTrades(selected);
+    watchCandles();
+    seed(selected);
+  }
+  wallet.again();
 }
 
 function renamed(t) {
@@ -558,6 +606,7 @@ function interval(length) {
 }
 
 $('theme').addEventListener('click', nextTheme);
+$('commitment').addEventListener('change', (event) => commit(event.target.value));
 $('intervals').addEventListener('change', (event) => interval(Number(event.target.value)));
 document.querySelector('.tabs').addEventListener('click', (event) => {
   const name = event.target.closest('button')?.dataset.panel;
@@ -598,6 +647,7 @@ async function start() {
   every(DETAILS_EVERY_MS, refreshDetails);
   every(NEW_EVERY_MS, refreshNew);
   feed.open();
+  feed.subscribe('status').catch(() => {}); // a server that has none says it at v1/status
   const saved = store.get('watchlist', null);
   const mints = Array.isArray(saved) && saved.every((m) => typeof m === 'string' && !format.mintProblem(m)) ? saved : null;
   const top = loadTop();

@@ -8,6 +8,8 @@ const ROWS = 80;
 const EVERY_MS = 200;
 /** More new rows at once than this are not highlighted: all of them would be. */
 const FEW = 6;
+/** Transactions taken back that are remembered. */
+const MOST_DEAD = 1000;
 
 export class Tape {
   #panel;
@@ -16,7 +18,11 @@ export class Tape {
   #state;
   /** Newest first. */
   #trades = [];
-  #keys = new Set();
+  /** @type {Map<string, HTMLTableRowElement|null>} rows of the trades above, null while not drawn */
+  #rows = new Map();
+  /** Transactions taken back, by slot and signature: they may be fetched once more. */
+  #dead = new Set();
+  #gaps = 0;
   #fresh = 0;
   #timer = 0;
   #held = false;
@@ -51,7 +57,8 @@ export class Tape {
   /** Empties the tape for another token. */
   clear() {
     this.#trades = [];
-    this.#keys.clear();
+    this.#rows.clear();
+    this.#dead.clear();
     this.#fresh = 0;
     this.#body.replaceChildren();
     this.#panel.scrollTop = 0;
@@ -72,18 +79,48 @@ export class Tape {
     if (!this.#remember(trade)) return;
     this.#trades.unshift(trade);
     this.#fresh++;
-    if (this.#trades.length > ROWS) this.#keys.delete(key(this.#trades.pop()));
+    if (this.#trades.length > ROWS) this.#rows.delete(key(this.#trades.pop()));
+    this.#soon();
+  }
+
+  /** Says, in its place, that something is missing. */
+  gap(text) {
+    this.add({ gap: text, signature: `gap ${++this.#gaps}`, index: 0 });
+  }
+
+  /** Strikes out the trades of transactions that never happened in a slot. */
+  retract({ slot, signatures }) {
+    for (const signature of signatures) this.#dead.add(`${slot} ${signature}`);
+    while (this.#dead.size > MOST_DEAD) this.#dead.delete(this.#dead.values().next().value);
+    for (const trade of this.#trades) {
+      const tr = this.#rows.get(key(trade));
+      if (tr && this.#isDead(trade)) strike(tr);
+    }
+  }
+
+  #isDead({ slot, signature }) {
+    return this.#dead.has(`${slot} ${signature}`);
+  }
+
+  #soon() {
     this.#timer ||= setTimeout(() => {
       this.#timer = 0;
       this.#draw();
     }, EVERY_MS);
   }
 
+  #row(trade) {
+    const tr = trade.gap ? gapRow(trade.gap) : makeRow(trade, this.#linked());
+    this.#rows.set(key(trade), tr);
+    if (this.#isDead(trade)) strike(tr);
+    return tr;
+  }
+
   /** A trade that comes both as history and live is one trade. */
   #remember(trade) {
     const id = key(trade);
-    if (this.#keys.has(id)) return false;
-    this.#keys.add(id);
+    if (this.#rows.has(id)) return false;
+    this.#rows.set(id, null);
     return true;
   }
 
@@ -98,12 +135,12 @@ export class Tape {
     const fresh = Math.min(this.#fresh, this.#trades.length);
     this.#fresh = 0;
     if (rows.length + fresh < this.#trades.length) { // a seed
-      this.#body.replaceChildren(...this.#trades.map((t) => makeRow(t, this.#linked())));
+      this.#body.replaceChildren(...this.#trades.map((t) => this.#row(t)));
       return;
     }
     const added = this.#trades.slice(0, fresh).map((t) => {
-      const tr = makeRow(t, this.#linked());
-      if (fresh <= FEW) tr.className = 'new';
+      const tr = this.#row(t);
+      if (fresh <= FEW) tr.classList.add('new');
       return tr;
     });
     this.#body.prepend(...added);
@@ -111,8 +148,30 @@ export class Tape {
   }
 }
 
-function key({ signature, index }) {
-  return `${signature} ${index}`;
+/** The same transaction may come again in another slot. */
+function key({ slot, signature, index }) {
+  return `${slot} ${signature} ${index}`;
+}
+
+/** Marks a row as one of a trade that never happened, for the eye and for a reader. */
+function strike(tr) {
+  if (tr.classList.contains('retracted')) return;
+  tr.classList.add('retracted');
+  const note = document.createElement('span');
+  note.className = 'visually-hidden';
+  note.textContent = 'Taken back: ';
+  tr.cells[0].prepend(note);
+  tr.title = 'Taken back: the block of this trade did not become part of the chain';
+}
+
+function gapRow(text) {
+  const tr = document.createElement('tr');
+  tr.className = 'gap';
+  const td = cell('');
+  td.colSpan = 4;
+  td.textContent = text;
+  tr.append(td);
+  return tr;
 }
 
 function makeRow(trade, linked) {

@@ -2,6 +2,7 @@
 // what kind of market this is and whether its feed is well.
 
 import * as format from './format.js';
+import * as words from './words.js';
 
 /** What the pill says, and in which tone, while there is no connection. */
 const STATES = {
@@ -53,6 +54,7 @@ export class Vitals {
   #waitingUntil = 0;
   #state = 'idle';
   #source = ''; // state of the server's source, as /v1/status last said
+  #told = false; // the status channel of this connection has said how the feed is
   #closed = ''; // why there is no connection and will be none
 
   /** '' while no message has said; else 'live', 'simulated' or 'replay'. */
@@ -79,7 +81,10 @@ export class Vitals {
     this.#el('connection').title = '';
     this.#pill();
     if (state === 'closed') this.#refused(code, reason);
-    if (state !== 'open') this.#el('lag').textContent = '–';
+    if (state === 'open') return;
+    this.#el('lag').textContent = '–';
+    this.#el('feed-line').textContent = '';
+    this.#told = false;
   }
 
   #pill() {
@@ -103,11 +108,22 @@ export class Vitals {
   status(status, sentAt, receivedAt) {
     this.#skew = status.ts - (sentAt + receivedAt) / 2;
     if (status.slot > this.#slot) this.#slot = status.slot;
-    this.#source = status.state ?? '';
     this.kind(status.feed);
+    if (this.#told) return; // the channel is newer
+    this.#source = status.state ?? '';
     this.#pill();
     const ill = status.state !== undefined && status.state !== 'healthy';
     this.health(ill ? status.message || `The server's source is ${status.state}.` : '');
+  }
+
+  /** Takes a message of the status channel. */
+  told(status) {
+    this.#told = true;
+    this.#source = status.feed;
+    this.#pill();
+    this.#el('feed-line').textContent = words.feed(status);
+    const ill = status.degraded || status.feed !== 'healthy';
+    this.health(ill ? status.message || `The server's source is ${status.feed}.` : '');
   }
 
   /** Shows loudly where prices are not those of a live chain. */

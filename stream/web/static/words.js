@@ -1,5 +1,7 @@
 // What the server's codes mean, in words. Nothing here touches the page.
 
+import * as format from './format.js';
+
 /** What lowers the confidence in a price, or explains it. */
 const REASONS = {
   thin: 'less than $10,000 of depth agrees on the price',
@@ -50,4 +52,33 @@ export function curve(curve) {
     default:
       return { part: null, text: '–', label: 'no bonding curve' };
   }
+}
+
+/**
+ * The state of the server's feed in one line.
+ *
+ * @param {import('../swapcast.js').Status} status
+ */
+export function feed({ feed, lagMs, slot, degraded, message }) {
+  const parts = [`Feed ${feed}${degraded && feed === 'healthy' ? ', degraded' : ''}`];
+  if (Number.isFinite(lagMs)) parts.push(`heard ${format.duration(lagMs)} ago`);
+  if (slot) parts.push(`slot ${slot.toLocaleString('en-US')}`);
+  if (message) parts.push(message);
+  return parts.join(' · ');
+}
+
+/**
+ * What is missing among trades.
+ *
+ * @param {import('../swapcast.js').Gap} gap
+ */
+export function gap({ reason, fromSeq, toSeq, fromSlot, toSlot }) {
+  if (toSlot) {
+    const slots = fromSlot === toSlot ? `slot ${fromSlot}` : `slots ${fromSlot} to ${toSlot}`;
+    return `The server has not seen all of ${slots}`;
+  }
+  if (reason === 'new_epoch') return 'The server was restarted: trades may be missing';
+  const n = fromSeq && toSeq >= fromSeq ? toSeq - fromSeq + 1 : 0;
+  if (!n) return 'Trades may be missing';
+  return n === 1 ? '1 trade or correction is missing' : `${n.toLocaleString('en-US')} trades or corrections are missing`;
 }
