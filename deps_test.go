@@ -53,6 +53,7 @@ var ownImports = []struct {
 
 	// The wiring, and the programs that measure from outside.
 	{"cmd/swapcast", []string{"..."}},
+	{"loadtest/drill", []string{".", "geyser", "geyser/replay", "geyser/replay/faults", "geyser/sim", "market", "parser", "rpctest"}},
 	{"loadtest/...", []string{".", "stream", "stream/wire", "stream/client", "loadtest/..."}},
 }
 
@@ -62,11 +63,11 @@ var onlyFor = []struct {
 	pkg string
 	by  []string
 }{
-	{"geyser/replay", []string{"cmd/swapcast"}},
-	{"geyser/replay/faults", []string{"geyser/replay", "cmd/swapcast"}},
-	{"geyser/sim", []string{"cmd/swapcast"}},
+	{"geyser/replay", []string{"cmd/swapcast", "loadtest/drill"}},
+	{"geyser/replay/faults", []string{"geyser/replay", "cmd/swapcast", "loadtest/drill"}},
+	{"geyser/sim", []string{"cmd/swapcast", "loadtest/drill"}},
 	{"parser/parsertest", nil},
-	{"rpctest", []string{"cmd/swapcast"}},
+	{"rpctest", []string{"cmd/swapcast", "loadtest/drill"}},
 	{"quote/quotetest", []string{"cmd/swapcast"}},
 }
 
@@ -83,7 +84,7 @@ var homes = []struct {
 	{"google.golang.org/grpc", []string{"geyser/...", "cmd/swapcast"}},
 	{"google.golang.org/protobuf", []string{"geyser/...", "rpctest"}},
 	// rpctest is fed with the updates that the played sources consist of.
-	{"github.com/rpcpool/yellowstone-grpc/examples/golang", []string{"geyser/...", "cmd/swapcast", "rpctest"}},
+	{"github.com/rpcpool/yellowstone-grpc/examples/golang", []string{"geyser/...", "cmd/swapcast", "rpctest", "loadtest/drill"}},
 	{"github.com/klauspost/compress", []string{"geyser/...", "stream"}},
 	{"github.com/mostynb/zstdpool-freelist", []string{"geyser/..."}},
 	// The wiring hands the registry to each package's metrics.go.
