@@ -16,5 +16,10 @@
 // prices are asked for with window_ms=200, so the small trends in the list miss
 // what happened within 200 ms, and begin with the trades that the server still
 // has; "session" counts from when the page first saw a token, "24 h" from when
-// the server did, where that is less long ago (its tooltip says since when).
+// the server did, where that is less long ago (its tooltip says since when). The
+// switch over the trades changes what prices, trades, candles and balances are
+// followed: processed ones, of which those that a fork takes back are struck out,
+// or confirmed ones. The chart's past, and of processed trades the list's, come
+// from the HTTP API, which knows processed ones only. A gap stands in the list of
+// trades where it was told; what the HTTP API still has of it is put below.
 package web

@@ -268,7 +268,7 @@ async function refreshDetails() {
   try {
     t.details = await get(`v1/tokens/${t.mint}`);
     named(t, t.details);
-    if (t.price?.price == null && t.details.price !== null) { // the socket's own comes with the next trade
+    if (commitment === 'processed' && t.price?.price == null && t.details.price !== null) { // the socket's own comes with the next trade
       t.price = { ...t.details, ts: 0 };
       if (t.mint === selected) facts(t);
     }
