@@ -62,12 +62,12 @@ func sig(name string) (s solana.Signature) {
 func name(s solana.Signature) string { return strings.TrimRight(string(s[:]), "\x00") }
 
 // src makes a source of a name such as "a1": endpoint a, stream 1. Endpoint a has
-// the highest authority.
+// the highest authority, and r plays a recording.
 func src(s string) ledger.Source {
 	if s == "rpc" {
 		return ledger.Source{Endpoint: "rpc", Authority: ledger.AuthorityRPC}
 	}
-	return ledger.Source{Endpoint: s[:1], Stream: uint64(s[0])<<8 | uint64(s[1]-'0'), Authority: 'z' - s[0]}
+	return ledger.Source{Endpoint: s[:1], Stream: uint64(s[0])<<8 | uint64(s[1]-'0'), Authority: 'z' - s[0], Leaps: s[0] == 'r'}
 }
 
 // took takes the steps and checks what must hold of them at any moment.

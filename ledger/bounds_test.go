@@ -74,6 +74,33 @@ func TestFarFuture(t *testing.T) {
 	}
 }
 
+// TestLeaps plays a recording of single slots, near to each other and far apart:
+// nothing of it is refused, nothing is missing.
+func TestLeaps(t *testing.T) {
+	b := newBook(t, ledger.Options{MaxSlots: 64, Corroborate: -1})
+	b.want(`
+		began r1 100
+		tx r1 100 x
+		confirmed r1 100
+		tx r1 110 y
+		confirmed r1 110
+		tx r1 5000 z
+		confirmed r1 5000
+		tx r1 9000 v
+		confirmed r1 9000
+		tx r1 9001 w
+		confirmed r1 9001`,
+		"apply x@100", "confirm 100 [x]", "apply y@110", "confirm 110 [y]",
+		"apply z@5000", "confirm 5000 [z]", "apply v@9000", "confirm 9000 [v]", "apply w@9001", "confirm 9001 [w]")
+	s := b.l.Stats()
+	if len(s.Refused) != 0 || s.GapSlots != 0 || s.Unproved != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+	if got := b.l.Checkpoint(); got != 9001 {
+		t.Errorf("checkpoint %d", got)
+	}
+}
+
 func TestSettled(t *testing.T) {
 	b := newBook(t, ledger.Options{KeepSlots: 2, Corroborate: -1})
 	b.run("began a1 100\nbegan b1 100\ntx a1 100 x\ntx b1 100 x")

@@ -48,6 +48,10 @@
 //
 // # What is missing
 //
+// A recording is all that there is of its chain: what it leaps over is not
+// missing (Source.Leaps). Of everybody else a slot of the far future is believed
+// only where a stream began there.
+//
 // Checkpoint is the slot up to which all is decided: confirmed and complete,
 // left aside, skipped, or declared lost. Slots above it that no running stream
 // can prove any more are Missing after MissingGrace, asked for again each

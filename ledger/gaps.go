@@ -196,7 +196,7 @@ func (l *Ledger) giveUp(base uint64, out *Effects) {
 			if s.fate.chain && !l.closed(s) {
 				l.confirm(s, out)
 			}
-			if !s.fate.settled {
+			if !s.fate.settled && n >= f.floor {
 				l.refuse(refuseOverflow)
 			}
 			l.settle(s)

@@ -137,6 +137,12 @@ func (l *Ledger) slotFor(slot uint64, st *stream, out *Effects) *slotState {
 		l.refuse(refuseSettled)
 		return nil
 	}
+	leaps := st != nil && st.src.Leaps && f.head != 0 && slot > f.head+1
+	if leaps && slot-f.head > uint64(len(l.win.ring)/2) {
+		f.floor = slot
+		l.giveUp(slot, out)
+		f.head = slot
+	}
 	// A server that names a slot of the far future must not make the ledger
 	// forget the present.
 	if far := uint64(len(l.win.ring) / 2); f.head != 0 && slot > f.head && slot-f.head > far &&
@@ -149,6 +155,11 @@ func (l *Ledger) slotFor(slot uint64, st *stream, out *Effects) *slotState {
 	}
 	if f.lowest == 0 || slot < f.lowest {
 		f.lowest = slot
+	}
+	if leaps {
+		for n := f.head + 1; n < slot; n++ {
+			l.win.ensure(n).fate.lost = true
+		}
 	}
 	if slot > f.head {
 		l.pace.advance(f.head, slot, l.now)

@@ -15,6 +15,9 @@ type Source struct {
 	// Authority settles a tie: the higher one is believed. AuthorityRPC is the
 	// filler's and above all votes.
 	Authority uint8
+	// Leaps says that it plays a recording: slots that it passes over are owed to
+	// nobody, however many.
+	Leaps bool
 }
 
 // Tx is a transaction as far as the markets care: what it swapped and whose

@@ -33,6 +33,7 @@ type pipeline struct {
 	filler      filler         // nil: nobody fills
 	tokens      *tokens.Loader // nil: no facts over RPC
 	authorities map[string]uint8
+	recorded    bool // a recording is played here, be it one of a simulated market
 	feed        *feedState
 	log         *slog.Logger
 	counts      *parser.Metrics
@@ -93,6 +94,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		confirmed:   s.confirmed,
 		stream:      s.stream,
 		authorities: s.upstream.authorities(),
+		recorded:    s.upstream.recorded,
 		feed:        s.feed,
 		log:         s.log.With("component", "pipeline"),
 		counts:      counts,
@@ -165,7 +167,10 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.log.Warn("the source says that it is no live chain", "endpoint", event.Endpoint, "feed", string(event.Feed))
 		p.stream.SetFeed(event.Feed)
 	}
-	src := ledger.Source{Endpoint: event.Endpoint, Stream: event.Stream, Authority: p.authorities[event.Endpoint]}
+	src := ledger.Source{
+		Endpoint: event.Endpoint, Stream: event.Stream, Authority: p.authorities[event.Endpoint],
+		Leaps: p.recorded || event.Feed == swapcast.FeedReplay,
+	}
 	now := event.ReceivedAt
 	switch event.Kind {
 	case geyser.KindTx:

@@ -173,3 +173,25 @@ func TestManyWalletsAreAskedForTogether(t *testing.T) {
 		t.Errorf("%d wallets are left", n)
 	}
 }
+
+// TestServeFolderOfTransactions plays single transactions of years: slots that
+// lie millions apart are all of one recording.
+func TestServeFolderOfTransactions(t *testing.T) {
+	t.Parallel()
+	s := serveForTest(t, "--source", "replay:"+corpusFile(t, "tx")+"?speed=0")
+	var stats *ledger.Stats
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if stats = s.pipeline.stats.Load(); stats != nil && s.upstream.ended() && stats.Slot != 0 && stats.Checkpoint == stats.Slot {
+			break
+		}
+	}
+	if stats == nil || stats.Checkpoint != stats.Slot || stats.Slot == 0 {
+		t.Fatalf("not all was confirmed: %+v", stats)
+	}
+	if got := s.feed.txs.Load(); got < 100 || stats.Applied != got {
+		t.Errorf("%d of %d transactions count", stats.Applied, got)
+	}
+	if len(stats.Refused) != 0 || stats.GapSlots != 0 || stats.Unproved != 0 {
+		t.Errorf("a recording has nothing that is missing: %+v", stats)
+	}
+}

@@ -33,7 +33,8 @@ type upstream struct {
 	tokens    []swapcast.Token
 	metrics   *geyser.Metrics
 
-	player *replay.Local // the in-process server; nil for remote sources
+	player   *replay.Local // the in-process server; nil for remote sources
+	recorded bool          // it plays a recording
 	// repeats says that a recording is played again and again, with the same
 	// signatures each time.
 	repeats bool
@@ -139,7 +140,7 @@ func (u *upstream) openPlayer(raw string, log *slog.Logger, registry prometheus.
 	if play.Feed == swapcast.FeedSimulated {
 		u.tokens = sim.Tokens()
 	}
-	u.repeats = play.Loop
+	u.recorded, u.repeats = play.Recorded, play.Loop
 	if play.Recorded {
 		// A recording that has ended is silent, and no reconnection helps.
 		options.StaleAfter = 365 * 24 * time.Hour
