@@ -37,6 +37,7 @@ const (
 // handshake costs more than an answer.
 func newTransport() *http.Transport {
 	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    2 * time.Second,

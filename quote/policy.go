@@ -3,6 +3,7 @@ package quote
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ type guard struct {
 	policy    Policy
 	slowAfter time.Duration
 	now       func() time.Time
+	log       *slog.Logger
 	metrics   *Metrics
 	check     func(Request, *Quote) *SourceError
 	answered  func(took time.Duration) // nil: nobody asks
@@ -42,11 +44,13 @@ type guard struct {
 	budget  *rate.Limiter
 	calls   chan struct{} // one element for each call that runs
 	paused  atomic.Int64  // until when nothing is asked, Unix ns
+	told    atomic.Int32  // state of the breaker that was logged last
 }
 
 func newGuard(src Source, p Policy, o *Options) *guard {
 	return &guard{
 		src: src, policy: p, slowAfter: o.SlowAfter, now: o.Now, metrics: o.Metrics,
+		log: o.Logger.With("source", src.Name()),
 		breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 			Name:        src.Name(),
 			MaxRequests: 1,
@@ -156,6 +160,7 @@ func (g *guard) try(ctx context.Context, r Request, again bool) (q *Quote, calle
 	q, failure := g.call(ctx, r)
 	took := g.now().Sub(start)
 	done(g.verdict(ctx, failure, took))
+	g.tell(failure)
 	g.metrics.call(g.src.Name(), took, again)
 	if failure != nil && failure.Wait > 0 {
 		g.pause(min(failure.Wait, maxPause))
@@ -164,6 +169,23 @@ func (g *guard) try(ctx context.Context, r Request, again bool) (q *Quote, calle
 		g.answered(took)
 	}
 	return q, true, failure
+}
+
+// tell logs that the breaker opened or closed, once for each outage: probes that fail
+// say nothing new. It runs outside of the breaker's lock.
+func (g *guard) tell(failure *SourceError) {
+	state := int32(g.state())
+	switch was := g.told.Swap(state); {
+	case was == state:
+	case state == 2:
+		reason := ""
+		if failure != nil {
+			reason = failure.Reason
+		}
+		g.log.Warn("quote source fails and is left alone", "for", g.policy.BreakFor, "reason", reason)
+	case state == 0:
+		g.log.Info("quote source answers again")
+	}
 }
 
 // call is one call with its timeout and the check of what came.

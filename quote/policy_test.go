@@ -38,7 +38,12 @@ func breaker(r *rig, name string) string {
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
-		r := newRig(t, func(o *quote.Options) { oneTry(o); o.Metrics = quote.NewMetrics(reg) })
+		var logged bytes.Buffer
+		r := newRig(t, func(o *quote.Options) {
+			oneTry(o)
+			o.Metrics = quote.NewMetrics(reg)
+			o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+		})
 		j := r.services.Jupiter
 		gauge := func() float64 { return value(t, reg, "swapcast_breaker_state", quote.NameJupiter) }
 		ask := func(want quote.Outcome) {
@@ -107,6 +112,13 @@ func TestBreaker(t *testing.T) {
 		}
 		if s := breaker(r, quote.NameJupiter); s != "closed" || gauge() != 0 {
 			t.Errorf("%s, %v after a good probe", s, gauge())
+		}
+		r.engine.Close()
+		if n := strings.Count(logged.String(), "left alone"); n != 1 {
+			t.Errorf("%d lines for one outage:\n%s", n, logged.String())
+		}
+		if n := strings.Count(logged.String(), "answers again"); n != 1 {
+			t.Errorf("%d lines for one closing:\n%s", n, logged.String())
 		}
 	})
 }
