@@ -24,6 +24,7 @@ func (s *server) publicHandler() http.Handler {
 		Reasons:        s.reasons,
 		Day:            s.day,
 		NewTokens:      s.newTokens,
+		Quote:          s.quotes.engine.Quote,
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,

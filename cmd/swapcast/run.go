@@ -45,6 +45,7 @@ type server struct {
 	fill      *backfill.Filler // nil without --rpc-url
 	tokens    *tokens.Loader   // nil without --rpc-url
 	state     *checkpointFile  // nil without --state-dir
+	quotes    quotes
 	pipeline  *pipeline
 	registry  *prometheus.Registry
 	public    net.Listener
@@ -89,7 +90,11 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	if err := s.openState(); err != nil {
 		return nil, err
 	}
+	if err := s.openQuotes(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.listen(ctx); err != nil {
+		s.quotes.close()
 		return nil, err
 	}
 	return s, nil
@@ -331,6 +336,9 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.start(group, upstream, "pipeline", s.pipeline.run)
 	s.start(group, upstream, "wallets", s.askForWallets)
+	if s.quotes.standIns != nil {
+		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
+	}
 	s.start(group, downstream, "stream", s.stream.Run)
 	s.start(group, downstream, "status", s.tellStatus)
 	s.start(group, downstream, "http", func(context.Context) error { return closed(public.Serve(s.public)) })
@@ -366,6 +374,7 @@ func (s *server) run(ctx context.Context) error {
 		_ = admin.Close()
 	}
 	err := group.Wait()
+	s.quotes.close()
 	if s.rpc != nil {
 		s.rpc.Close()
 	}

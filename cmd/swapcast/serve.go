@@ -39,7 +39,10 @@ type serveCmd struct {
 	MaxConnectionsPerAddress int      `help:"WebSocket connections of one address; 0: 1000, and none for loopback." default:"0" group:"Clients"`
 	MaxSubscriptions         int      `help:"Subscriptions of one connection." default:"1024" group:"Clients"`
 	MaxMessageBytes          int      `help:"Largest message from a client, in bytes." default:"65536" group:"Clients"`
+	HistoryTrades            int      `help:"Last trades kept for clients that resume with since, over all tokens and both commitments; one token gets half of it at most. About 1 kB each once somebody was told." default:"65536" group:"Clients"`
 	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
+
+	quoteFlags `embed:""`
 
 	wallets []solana.PublicKey // of WatchWallet
 
@@ -74,6 +77,9 @@ func (c *serveCmd) validate() error {
 			return usagef("--watch-wallet %q: %v", text, err)
 		}
 		c.wallets = append(c.wallets, owner)
+	}
+	if err := c.quoteFlags.check(); err != nil {
+		return err
 	}
 	if !(c.RPCRate > 0) {
 		return usagef("--rpc-rate %v: must be above 0", c.RPCRate)
