@@ -299,19 +299,20 @@ func checkCandles(t *testing.T, base string) {
 	}
 }
 
+// servedCandle is one of /v1/candles.
+type servedCandle struct {
+	T          int64
+	O, H, L, C float64
+	VolumeUSD  float64
+	Trades     uint64
+	Final      bool
+}
+
 // differs compares the candles that HTTP serves with the three oldest of those
 // that were told, "" where they are the same.
 func differs(t *testing.T, base string, told map[int64]client.Candle) string {
 	t.Helper()
-	var served struct {
-		Candles []struct {
-			T          int64
-			O, H, L, C float64
-			VolumeUSD  float64
-			Trades     uint64
-			Final      bool
-		}
-	}
+	var served struct{ Candles []servedCandle }
 	getJSON(t, base+"/v1/candles/"+swapcast.NativeMintAddress+"?interval=1s", http.StatusOK, &served)
 	seconds := slices.Sorted(maps.Keys(told))[:3]
 	seen := 0
