@@ -45,6 +45,7 @@ type commandLine struct {
 	Geyser      geyserCmd      `cmd:"" help:"Be a Yellowstone gRPC server that plays a capture, a folder of transactions, a block or the built-in market."`
 	Record      recordCmd      `cmd:"" help:"Write a live Yellowstone stream to a capture file."`
 	Parse       parseCmd       `cmd:"" help:"Print the swaps and balance changes of transactions, one JSON object a line."`
+	Quote       quoteCmd       `cmd:"" help:"Get one quote for a swap and show what every source said, how it scored and who won."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is alive or ready; exit 0 if so. Made for container health checks."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -140,7 +140,6 @@ func (s *server) openQuotes(ctx context.Context) error {
 		s.quotes.close()
 		return usagef("%v", err)
 	}
-	logQuoteSources(s.log, s.quotes.engine, s.quotes.standIns != nil)
 	return nil
 }
 

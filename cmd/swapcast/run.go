@@ -447,6 +447,7 @@ func (s *server) announce() {
 		attributes = append(attributes, "admin", "http://"+s.admin.Addr().String()+"/")
 	}
 	s.log.Info("serving", attributes...)
+	logQuoteSources(s.log, s.quotes.engine, s.quotes.standIns != nil)
 	if note := feedNote(s.upstream.feed); note != "" {
 		s.log.Warn(note)
 	}
