@@ -123,7 +123,7 @@ type prover struct {
 func (l *Ledger) findProvers(s *slotState) {
 	l.provers = l.provers[:0]
 	for _, st := range l.src.running {
-		if s.confBy&st.bit != 0 && st.proves(s.slot) {
+		if l.src.complete(st, s.slot, s.confBy) {
 			versions, _ := s.of(st.endpoint)
 			l.provers = append(l.provers, prover{st.endpoint, versions & s.live})
 		}

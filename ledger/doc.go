@@ -28,7 +28,8 @@
 // before it is decided. It is complete where one stream began at or before it,
 // said CONFIRMED of it itself, was not cut, and brought a transaction of that
 // slot or a later one: slot updates alone do not show that the filter of the
-// transactions works. Or RPC filled it. It is held no longer than HoldFor for
+// transactions works. Where an endpoint's keys are split over streams (Share), one
+// of each part has to do so. Or RPC filled it. It is held no longer than HoldFor for
 // that, then confirmed with what there is and counted as unproved. A complete slot
 // waits for other streams that keep up, for Corroborate at most, so that their
 // copies are compared before anything is final.

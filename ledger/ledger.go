@@ -87,6 +87,14 @@ func (l *Ledger) Began(src Source, from uint64, now int64) {
 	f.moved = true
 }
 
+// Share says that the stream asks for one of so many parts of its endpoint's
+// keys, counted from 0: it proves nothing without the others. Said before Began.
+func (l *Ledger) Share(src Source, part, parts int) {
+	if _, st := l.src.of(src, l.opt.Metrics); st != nil {
+		st.part, st.parts = part, parts
+	}
+}
+
 // Ended says that the stream was cut: it proves nothing more.
 func (l *Ledger) Ended(src Source, now int64) {
 	l.at(now)
@@ -216,7 +224,7 @@ func (l *Ledger) proveWaiting(st *stream) {
 		s := l.win.get(slot)
 		switch {
 		case s == nil || s.fate.proved:
-		case st.proves(slot):
+		case l.src.complete(st, slot, s.confBy):
 			l.prove(s)
 		default:
 			kept = append(kept, slot)

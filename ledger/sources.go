@@ -33,6 +33,8 @@ type stream struct {
 	maxConf  uint64   // newest slot that it confirmed
 	waiting  []uint64 // slots that it confirmed and has not proved
 	slow     bool     // it was waited for in vain, and has not caught up since
+	part     int      // which share of the endpoint's keys it asks for, of so many
+	parts    int      // 0 and 1: it asks for all
 }
 
 // proves reports whether a slot that the stream confirmed is complete by it.
@@ -118,12 +120,32 @@ func (x *sources) anyBegan() bool {
 // hope reports whether a running stream may still prove the slot: it began at or
 // before it, and has confirmed it or not gone past it.
 func (x *sources) hope(slot, confBy uint64) bool {
-	for _, s := range x.running {
-		if s.began && s.from <= slot && (confBy&s.bit != 0 || s.maxConf <= slot) {
-			return true
+	may := func(s *stream) bool {
+		return s.began && s.from <= slot && (confBy&s.bit != 0 || s.maxConf <= slot)
+	}
+	return slices.ContainsFunc(x.running, func(s *stream) bool { return x.shares(s, may) })
+}
+
+// complete reports whether a slot that the stream confirmed is complete by it
+// and, where it asks for a share of the keys, by the streams of the others.
+func (x *sources) complete(s *stream, slot, confBy uint64) bool {
+	return x.shares(s, func(o *stream) bool { return o.proves(slot) && confBy&o.bit != 0 })
+}
+
+// shares reports whether something is so of a stream and, where it asks for a
+// share of its endpoint's keys, of a stream of each other share.
+func (x *sources) shares(s *stream, so func(*stream) bool) bool {
+	if !so(s) {
+		return false
+	}
+	for part := range max(s.parts, 1) {
+		if part != s.part && !slices.ContainsFunc(x.running, func(o *stream) bool {
+			return o.endpoint == s.endpoint && o.part == part && o.parts == s.parts && so(o)
+		}) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // outstanding reports whether the endpoint (nil: any) has yet to say what becomes

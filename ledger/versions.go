@@ -164,7 +164,7 @@ func (l *Ledger) confirmedBy(st *stream, s *slotState, status swapcast.SlotStatu
 		return
 	}
 	s.confBy |= st.bit
-	if st.proves(s.slot) {
+	if l.src.complete(st, s.slot, s.confBy) {
 		l.prove(s)
 	} else if len(st.waiting) < len(l.win.ring) {
 		st.waiting = append(st.waiting, s.slot)

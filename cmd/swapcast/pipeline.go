@@ -44,8 +44,8 @@ type pipeline struct {
 
 	// owned by run
 	ledger   *ledger.Ledger
-	behind   int                      // transactions in a row from long before the checkpoint
-	streams  map[uint64]ledger.Source // that run, by number
+	behind   int                  // transactions in a row from long before the checkpoint
+	streams  map[uint64]streamRun // that have begun, by number
 	effects  ledger.Effects
 	parser   *parser.Parser
 	parsed   parser.Result
@@ -59,6 +59,18 @@ type pipeline struct {
 	checkpoint atomic.Uint64
 	stats      atomic.Pointer[ledger.Stats]
 	gaps       atomic.Pointer[[]ledger.GapRange]
+}
+
+// streamRun is a stream that has said from where on it is complete, and for which
+// part of its endpoint's keys.
+type streamRun struct {
+	src         ledger.Source
+	part, parts int
+}
+
+func (r streamRun) begin(l *ledger.Ledger, from uint64, now int64) {
+	l.Share(r.src, r.part, r.parts)
+	l.Began(r.src, from, now)
 }
 
 // filler gets from RPC what no stream brought. Its answers come as events.
@@ -103,7 +115,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		watch:       s.watch,
 		parser:      parser.New(),
 		rules:       rules,
-		streams:     make(map[uint64]ledger.Source),
+		streams:     make(map[uint64]streamRun),
 		ledger:      ledger.New(rules),
 		corrects:    newReconciler(s.registry),
 	}
@@ -185,8 +197,9 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.processed.advance(p.blockTime(event))
 		p.ledger.Block(src, &event.Block, now, &p.effects)
 	case geyser.KindStreamStart:
-		p.streams[event.Stream] = src
-		p.ledger.Began(src, event.From, now)
+		run := streamRun{src: src, part: event.Part, parts: event.Parts}
+		p.streams[event.Stream] = run
+		run.begin(p.ledger, event.From, now)
 	case geyser.KindStreamEnd:
 		delete(p.streams, event.Stream)
 		p.ledger.Ended(src, now)
@@ -257,8 +270,8 @@ func (p *pipeline) newTimeline(slot uint64, now int64) {
 	p.behind = 0
 	p.log.Warn("the source has gone back in time: beginning anew", "slot", slot, "checkpoint", checkpoint)
 	p.ledger = ledger.New(p.rules)
-	for _, src := range p.streams {
-		p.ledger.Began(src, slot+1, now)
+	for _, run := range p.streams {
+		run.begin(p.ledger, slot+1, now)
 	}
 	p.checkpoint.Store(0)
 	p.settled = 0
