@@ -168,12 +168,12 @@ func (p *pipeline) tick(now int64) {
 	stats, gaps := p.ledger.Stats(), p.ledger.Gaps()
 	p.stats.Store(&stats)
 	p.gaps.Store(&gaps)
-	p.watch.update(p.feed.tipSlot.Load())
+	p.watch.update(stats.Slot) // not the feed's: an endpoint may name any slot
 }
 
 // handle takes one event through every stage.
 func (p *pipeline) handle(event *geyser.Event) {
-	if event.Feed != p.stream.Feed() && event.Feed != swapcast.FeedLive {
+	if event.Feed != swapcast.FeedLive && p.stream.Feed() == swapcast.FeedLive {
 		// The upstream turns out to be no live chain. Clients are told from here
 		// on; what a --source says of itself is never taken back.
 		p.log.Warn("the source says that it is no live chain", "endpoint", event.Endpoint, "feed", string(event.Feed))

@@ -7,6 +7,7 @@ import (
 	"github.com/gagliardetto/solana-go"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/ledger"
 )
 
@@ -193,5 +194,24 @@ func TestServeFolderOfTransactions(t *testing.T) {
 	}
 	if len(stats.Refused) != 0 || stats.GapSlots != 0 || stats.Unproved != 0 {
 		t.Errorf("a recording has nothing that is missing: %+v", stats)
+	}
+}
+
+// TestFarSlotDoesNotPostponeWallets has an endpoint name a slot of the far future:
+// wallets are followed from the present on all the same.
+func TestFarSlotDoesNotPostponeWallets(t *testing.T) {
+	r := newPipelineRig(t, "--source", "grpc://127.0.0.1:1")
+	src := rigSource("a", 1)
+	r.p.ledger.Began(src, 1_000, r.now)
+	r.tx(src, swapTx(1_000, 1, 1, 100e6, 0))
+	r.p.handle(&geyser.Event{
+		Kind: geyser.KindSlot, Endpoint: "a", Stream: 1, ReceivedAt: r.now,
+		Slot: swapcast.SlotUpdate{Slot: 1 << 50, Status: swapcast.SlotProcessed},
+	})
+	owner := solana.PublicKey{7}
+	r.onWallet(owner, true)
+	r.pass(time.Second)
+	if s := r.watch.wallets[owner]; s.from != 1_001 {
+		t.Errorf("followed from slot %d on, want 1001", s.from)
 	}
 }
