@@ -118,6 +118,7 @@ func (c cell) wounded(o *quote.Options, m *testMarket, s *quotetest.Services, re
 	}
 	for _, w := range c {
 		switch w.fault {
+		case quotetest.None:
 		case refused:
 			*url[w.source] = refusedURL
 		case silentFeed:
