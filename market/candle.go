@@ -196,6 +196,9 @@ func (m *Market) timeSwap(s *swapcast.Swap, receivedAt int64, restart bool) {
 		return
 	}
 	m.swapTime = at
+	if m.opts.NoRestarts && m.time.slot-s.Slot > lateSlots {
+		return // the clock is the present's
+	}
 	m.clock.see(at, restart)
 }
 

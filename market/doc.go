@@ -142,7 +142,7 @@
 // end. What comes later is left out of it and counted (candle_late): a final
 // candle changes no more. Longer intervals that are still open take it. A clock
 // that is set back (a new timeline, or 32 trades in a row from more than two
-// minutes ago) begins anew: a mint's candles are forgotten with its first trade
+// minutes ago, not of slots as old where Options.NoRestarts is set) begins anew: a mint's candles are forgotten with its first trade
 // that lies before them.
 //
 // An interval without a trade is not kept. Candles fills it: flat at the last
@@ -155,7 +155,8 @@
 // trade, counted. A swap older than its pool's state makes trades and leaves
 // the state, however old it is. Slots that lie more than 512 behind begin a new
 // timeline (a replay that begins again) once 32 transactions in a row came from
-// there and none from the present: a straggler changes no newer state. A pool
+// there and none from the present: a straggler changes no newer state. With
+// Options.NoRestarts only Restart does that. A pool
 // address seen under another DEX's name keeps its first owner, and a swap
 // without a pool moves no price. Decimals of 0 are read as unknown unless the
 // token list says 0: no price beats one that is off by a million. Prices

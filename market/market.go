@@ -117,7 +117,7 @@ func (m *Market) Apply(s *swapcast.Swap, out *Update) {
 func (m *Market) apply(s *swapcast.Swap, at int64, out *Update) {
 	m.recordSwap(s, at, entrySwap)
 	m.lastAt = at
-	restart := m.time.advance(s)
+	restart := m.time.advance(s, m.opts.NoRestarts)
 	if restart {
 		m.metrics.ignore(refuseRestart)
 	}

@@ -42,6 +42,10 @@ type Options struct {
 	// Commitment is what prices, trades and candles are told with; default
 	// Processed. Whoever feeds a market with confirmed slots only says so here.
 	Commitment swapcast.Commitment
+	// NoRestarts says that old swaps, however many, begin no new timeline: where
+	// the chain begins anew the caller says so (Restart). It is for whoever has
+	// gaps filled, minutes later, beside a stream that goes on.
+	NoRestarts bool
 	// JournalSwaps bounds the swaps that Retract can take back; 0 keeps no
 	// journal. It costs about 2 kB a swap that is not yet settled. Beyond it
 	// the oldest are forgotten and counted.

@@ -30,14 +30,17 @@ type timeline struct {
 
 // advance takes the place of the swap that comes now, and reports whether it
 // begins a new timeline.
-func (l *timeline) advance(s *swapcast.Swap) bool {
+// With steady only restart makes one.
+func (l *timeline) advance(s *swapcast.Swap, steady bool) bool {
 	switch {
 	case l.first == 0:
 		l.slot, l.first = s.Slot, s.Slot
+		return l.number > 0
 	case s.Slot > l.slot:
 		l.slot, l.old = s.Slot, 0
 	case l.slot-s.Slot <= lateSlots:
 		l.old = 0
+	case steady:
 	case l.old == 0 || s.Slot != l.oldSlot || s.TxIndex != l.oldTx:
 		if l.old++; l.old >= restartTransactions {
 			*l = timeline{number: l.number + 1, slot: s.Slot, first: s.Slot}
@@ -46,4 +49,21 @@ func (l *timeline) advance(s *swapcast.Swap) bool {
 		l.oldSlot, l.oldTx = s.Slot, s.TxIndex
 	}
 	return false
+}
+
+// restart has the next swap begin a new timeline.
+func (l *timeline) restart() { *l = timeline{number: l.number + 1} }
+
+// Restart says that the chain begins anew: the next swap is of a new timeline,
+// whatever its slot and time. What came before cannot be retracted any more. The
+// goroutine that applies calls it.
+func (m *Market) Restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if j := m.journal; j != nil {
+		for j.entries.from < j.entries.to {
+			m.forgetOldest()
+		}
+	}
+	m.time.restart()
 }

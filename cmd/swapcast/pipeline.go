@@ -275,6 +275,8 @@ func (p *pipeline) newTimeline(slot uint64, now int64) {
 	}
 	p.checkpoint.Store(0)
 	p.settled = 0
+	p.processed.market.Restart()
+	p.confirmed.market.Restart()
 	p.processed.book.Restart()
 	p.confirmed.book.Restart()
 	p.watch.restart()

@@ -16,7 +16,7 @@ import (
 type reconciler struct {
 	left    prometheus.Counter // candles for which there was no room
 	open    map[candleKey]struct{}
-	settled int64 // the confirmed market's time that was looked at last
+	settled int64 // the time up to which they were looked at last
 }
 
 type candleKey struct {
@@ -69,15 +69,16 @@ func (r *reconciler) add(mint solana.PublicKey, interval swapcast.Interval, at i
 	r.open[k] = struct{}{}
 }
 
-// run tells the candles whose interval the confirmed market has closed, where
-// they differ.
+// run tells the candles whose interval both markets have closed, where they
+// differ. Before the processed one has, its own last word is still to come.
 func (r *reconciler) run(confirmed, processed *view) {
-	if len(r.open) == 0 || confirmed.clock == r.settled {
+	now := min(confirmed.clock, processed.clock)
+	if len(r.open) == 0 || now == r.settled {
 		return
 	}
-	r.settled = confirmed.clock
+	r.settled = now
 	for k := range r.open {
-		if k.start+k.interval.Seconds() > confirmed.clock {
+		if k.start+k.interval.Seconds() > now {
 			continue
 		}
 		delete(r.open, k)

@@ -109,7 +109,7 @@ func TestCandleOfTheWrongSecond(t *testing.T) {
 // come: each of those must not look at all of them.
 func TestReconcilerLooksOncePerSecond(t *testing.T) {
 	r := newPipelineRig(t)
-	r.confirmed.clock = 1_000
+	r.confirmed.clock, r.processed.clock = 1_000, 1_000
 	c := &r.p.corrects
 	c.add(swapcast.USDC(), swapcast.Interval1s, 999)
 	c.run(r.confirmed, r.processed)
@@ -122,6 +122,7 @@ func TestReconcilerLooksOncePerSecond(t *testing.T) {
 		t.Fatal("candles were looked at again within one second")
 	}
 	r.confirmed.clock++
+	r.processed.clock++
 	c.run(r.confirmed, r.processed)
 	if len(c.open) != 0 {
 		t.Fatal("a candle that is over still waits after a second")

@@ -148,8 +148,11 @@ func (s *server) openViews() {
 			commitment: commitment,
 			stream:     s.stream,
 			market: market.New(market.Options{
-				Commitment:         commitment,
-				JournalSwaps:       journal,
+				Commitment:   commitment,
+				JournalSwaps: journal,
+				// The pipeline knows when a chain begins anew, and swaps of missed slots
+				// come late and in rows. What is played here has none, and may go back.
+				NoRestarts:         s.upstream.player == nil,
 				MaxMints:           c.MaxMints,
 				MaxPools:           c.MaxPools,
 				TradesPerMint:      c.TradesPerMint,
