@@ -12,7 +12,11 @@ func (l *Ledger) advance(out *Effects) {
 	l.front.moved = false
 	for {
 		s, clear := l.next()
-		if s == nil || !l.ready(s, clear, out) {
+		if s == nil {
+			break
+		}
+		if !l.ready(s, clear, out) {
+			l.askAhead(s.slot+1, out)
 			break
 		}
 		l.confirm(s, out)
@@ -101,6 +105,23 @@ func (l *Ledger) disputed(s *slotState, out *Effects) bool {
 		s.wait.dispute = l.now
 	}
 	return waits
+}
+
+// aheadSlots is how far behind a slot that waits others are looked at.
+const aheadSlots = 64
+
+// askAhead asks about what is disputed in slots behind one that waits: their time
+// runs meanwhile, and would be over when their turn comes.
+func (l *Ledger) askAhead(from uint64, out *Effects) {
+	if !l.opt.Fills {
+		return
+	}
+	for n := from; n <= min(l.front.maxChain, from+aheadSlots); n++ {
+		s := l.win.get(n)
+		if s != nil && s.fate.chain && !s.fate.out && s.fate.dirty && s.complete() && !l.uncorroborated(s) {
+			l.disputed(s, out)
+		}
+	}
 }
 
 // suspect reports whether endpoints differ about a transaction: over its

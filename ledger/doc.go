@@ -39,8 +39,9 @@
 //
 // # What is disputed
 //
-// Copies of one transaction that differ: RPC decides, else the most endpoints,
-// else the higher Authority, else the first that came. A transaction that only an
+// Copies of one transaction that differ: RPC decides (and until it has, the first
+// that came counts), else the most endpoints, else the higher Authority, else the
+// first that came. A transaction that only an
 // endpoint brought which has not confirmed the slot, while another one proved
 // the slot complete without it, is held for the word of its endpoint, or RPC's,
 // for DisputeFor; without one it is retracted (it comes as Late if its endpoint

@@ -210,7 +210,10 @@ func (l *Ledger) judge(e *entry, out *Effects) {
 	best := e.best()
 	switch {
 	case e.counted && best != e.pick:
-		l.swap(e, best, out)
+		// Where RPC will decide, what was told stands until it does.
+		if !l.opt.Fills || !e.contested() {
+			l.swap(e, best, out)
+		}
 	case !e.counted:
 		e.pick = best
 		if l.elsewhere(e) == nil {

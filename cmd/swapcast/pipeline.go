@@ -93,8 +93,13 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 	counts.Stage = stages.WithLabelValues("parse")
 	rules := ledger.Options{
 		Fills:   len(s.config.RPCURL) > 0 && s.upstream.player == nil,
-		HoldFor: s.config.HoldFor,
+		HoldFor: s.config.HoldFor, Corroborate: s.config.Corroborate,
 		Metrics: ledger.NewMetrics(s.registry),
+	}
+	if rules.Fills {
+		// RPC's word is worth more than a vote: it is waited for as long as a slot
+		// waits for anything.
+		rules.DisputeFor = s.config.HoldFor
 	}
 	if s.upstream.repeats {
 		// Each pass has the signatures of the one before it, in later slots.
