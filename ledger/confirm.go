@@ -134,25 +134,26 @@ func (l *Ledger) suspect(e *entry) bool {
 	return e.contested() || e.seen&s.included() == 0 || l.opt.Fills && l.omitted(e, false)
 }
 
-// prover is an endpoint that brought all of a slot, and its versions of it.
+// prover is an endpoint that vouches for all of a slot, and its versions of it.
 type prover struct {
 	endpoint *endpoint
 	versions uint64
+	proved   bool // it brought all of it, beyond doubt
 }
 
-// findProvers finds the endpoints that brought all of a slot.
+// findProvers finds the endpoints that vouch for all of a slot.
 func (l *Ledger) findProvers(s *slotState) {
 	l.provers = l.provers[:0]
-	for _, st := range l.src.running {
-		if l.src.complete(st, s.slot, s.confBy) {
-			versions, _ := s.of(st.endpoint)
-			l.provers = append(l.provers, prover{st.endpoint, versions & s.live})
+	for _, ep := range l.src.list {
+		if l.src.vouches(ep, s.slot, s.confBy) {
+			versions, _ := s.of(ep)
+			l.provers = append(l.provers, prover{ep, versions & s.live, l.src.proved(ep, s.slot, s.confBy)})
 		}
 	}
 }
 
-// omitted reports whether an endpoint that brought all of the slot did not bring
-// the transaction. Called after findProvers.
+// omitted reports whether an endpoint that vouches for the slot did not bring the
+// transaction, and blames those that proved it. Called after findProvers.
 func (l *Ledger) omitted(e *entry, blame bool) bool {
 	any := false
 	for _, p := range l.provers {
@@ -160,7 +161,7 @@ func (l *Ledger) omitted(e *entry, blame bool) bool {
 			continue
 		}
 		any = true
-		if blame {
+		if blame && p.proved {
 			l.disagreed(p.endpoint, disagreeOmitted)
 		}
 	}
