@@ -25,7 +25,6 @@ func TestCrowd(t *testing.T) {
 	server := httptest.NewServer(services.Handler())
 	defer server.Close()
 	opts := rigOptions(market, server.URL)
-	opts.Deadline = time.Second
 	opts.Metrics = quote.NewMetrics(nil)
 	e, err := quote.New(opts)
 	if err != nil {
