@@ -215,7 +215,7 @@ func (b *book) tick(ms int64) {
 
 // run plays a script, one event a line, and returns the steps:
 //
-//	began a1 100          ended a1            tick 250            share a1 0 2
+//	began a1 100 [part=0 parts=2]             ended a1            tick 250
 //	tx a1 100 sig [bank=3] [index=1] [amount=5]
 //	created|processed|confirmed|finalized|dead|shred|completed a1 100 [parent=99] [bank=3]
 //	block a1 100 parent=99 [time=5]           filled 100 · skipped 100
@@ -260,10 +260,10 @@ func (b *book) line(w []string) {
 		b.slot(w[1], num(w[2]), opt("parent"), opt("bank"), status)
 	case w[0] == "tx":
 		b.tx(w[1], num(w[2]), w[3], opt("bank"), opt("index"), opt("amount"))
+	case w[0] == "began" && opt("parts") != 0:
+		b.l.BeganPart(src(w[1]), num(w[2]), int(opt("part")), int(opt("parts")), b.now)
 	case w[0] == "began":
 		b.l.Began(src(w[1]), num(w[2]), b.now)
-	case w[0] == "share":
-		b.l.Share(src(w[1]), int(num(w[2])), int(num(w[3])))
 	case w[0] == "ended":
 		b.l.Ended(src(w[1]), b.now)
 	case w[0] == "tick":

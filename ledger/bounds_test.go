@@ -101,42 +101,6 @@ func TestLeaps(t *testing.T) {
 	}
 }
 
-// TestShares splits an endpoint's keys over two streams: what one brings proves
-// nothing about the other's keys.
-func TestShares(t *testing.T) {
-	b := newBook(t, ledger.Options{Corroborate: -1})
-	b.want(`
-		share a1 0 2
-		began a1 100
-		tx a1 100 x
-		confirmed a1 100
-		tick 2000`,
-		"apply x@100")
-	b.want(`
-		share a2 1 2
-		began a2 101
-		tx a2 101 z
-		tx a1 101 y
-		confirmed a1 101
-		tick 1001`,
-		"apply z@101", "apply y@101", "gap no_backfill 100..100", "confirm 100 [x]")
-	if got := b.l.Checkpoint(); got != 100 {
-		t.Errorf("checkpoint %d before the second part has confirmed, want 100", got)
-	}
-	b.want("confirmed a2 101", "confirm 101 [z,y]")
-	if got := b.l.Checkpoint(); got != 101 {
-		t.Errorf("checkpoint %d, want 101", got)
-	}
-	// The second part is cut: the first goes on, and what the second missed is told.
-	b.want(`
-		ended a2
-		tx a1 102 w
-		confirmed a1 102
-		tick 1
-		tick 1001`,
-		"apply w@102", "gap no_backfill 102..102", "confirm 102 [w]")
-}
-
 func TestSettled(t *testing.T) {
 	b := newBook(t, ledger.Options{KeepSlots: 2, Corroborate: -1})
 	b.run("began a1 100\nbegan b1 100\ntx a1 100 x\ntx b1 100 x")

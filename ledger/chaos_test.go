@@ -52,7 +52,8 @@ func chaos(t *rapid.T, b *book, base uint64) {
 	bank := uint64(rapid.IntRange(0, 2).Draw(t, "bank"))
 	switch rapid.IntRange(0, 16).Draw(t, "what") {
 	case 0:
-		b.l.Began(src(from), slot, b.now)
+		parts := rapid.SampledFrom([]int{1, 1, 2, 3, 64, 65, 0, -1}).Draw(t, "parts")
+		b.l.BeganPart(src(from), slot, rapid.IntRange(-1, max(parts, 0)).Draw(t, "part"), parts, b.now)
 	case 1:
 		b.l.Ended(src(from), b.now)
 	case 2:

@@ -12,7 +12,11 @@ func (l *Ledger) advance(out *Effects) {
 	l.front.moved = false
 	for {
 		s, clear := l.next()
-		if s == nil || !l.ready(s, clear, out) {
+		if s == nil {
+			break
+		}
+		if !l.ready(s, clear, out) {
+			l.askAhead(s.slot+1, out)
 			break
 		}
 		l.confirm(s, out)
@@ -103,6 +107,23 @@ func (l *Ledger) disputed(s *slotState, out *Effects) bool {
 	return waits
 }
 
+// aheadSlots is how far behind a slot that waits others are looked at.
+const aheadSlots = 64
+
+// askAhead asks about what is disputed in slots behind one that waits: their time
+// runs meanwhile, and would be over when their turn comes.
+func (l *Ledger) askAhead(from uint64, out *Effects) {
+	if !l.opt.Fills {
+		return
+	}
+	for n := from; n <= min(l.front.maxChain, from+aheadSlots); n++ {
+		s := l.win.get(n)
+		if s != nil && s.fate.chain && !s.fate.out && s.fate.dirty && s.complete() && !l.uncorroborated(s) {
+			l.disputed(s, out)
+		}
+	}
+}
+
 // suspect reports whether endpoints differ about a transaction: over its
 // content, or over whether it is there at all.
 func (l *Ledger) suspect(e *entry) bool {
@@ -113,25 +134,26 @@ func (l *Ledger) suspect(e *entry) bool {
 	return e.contested() || e.seen&s.included() == 0 || l.opt.Fills && l.omitted(e, false)
 }
 
-// prover is an endpoint that brought all of a slot, and its versions of it.
+// prover is an endpoint that vouches for all of a slot, and its versions of it.
 type prover struct {
 	endpoint *endpoint
 	versions uint64
+	proved   bool // it brought all of it, beyond doubt
 }
 
-// findProvers finds the endpoints that brought all of a slot.
+// findProvers finds the endpoints that vouch for all of a slot.
 func (l *Ledger) findProvers(s *slotState) {
 	l.provers = l.provers[:0]
-	for _, st := range l.src.running {
-		if l.src.complete(st, s.slot, s.confBy) {
-			versions, _ := s.of(st.endpoint)
-			l.provers = append(l.provers, prover{st.endpoint, versions & s.live})
+	for _, ep := range l.src.list {
+		if l.src.vouches(ep, s.slot, s.confBy) {
+			versions, _ := s.of(ep)
+			l.provers = append(l.provers, prover{ep, versions & s.live, l.src.proved(ep, s.slot, s.confBy)})
 		}
 	}
 }
 
-// omitted reports whether an endpoint that brought all of the slot did not bring
-// the transaction. Called after findProvers.
+// omitted reports whether an endpoint that vouches for the slot did not bring the
+// transaction, and blames those that proved it. Called after findProvers.
 func (l *Ledger) omitted(e *entry, blame bool) bool {
 	any := false
 	for _, p := range l.provers {
@@ -139,7 +161,7 @@ func (l *Ledger) omitted(e *entry, blame bool) bool {
 			continue
 		}
 		any = true
-		if blame {
+		if blame && p.proved {
 			l.disagreed(p.endpoint, disagreeOmitted)
 		}
 	}

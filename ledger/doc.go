@@ -28,19 +28,27 @@
 // before it is decided. It is complete where one stream began at or before it,
 // said CONFIRMED of it itself, was not cut, and brought a transaction of that
 // slot or a later one: slot updates alone do not show that the filter of the
-// transactions works. Where an endpoint's keys are split over streams (Share), one
-// of each part has to do so. Or RPC filled it. It is held no longer than HoldFor for
+// transactions works. Or RPC filled it. It is held no longer than HoldFor for
 // that, then confirmed with what there is and counted as unproved. A complete slot
 // waits for other streams that keep up, for Corroborate at most, so that their
 // copies are compared before anything is final.
+//
+// Where a provider's limits split an endpoint's keys over streams (BeganPart), a
+// slot is complete once each part of the newest division is so, on a stream of
+// its own, transaction and all: a filter that is silent may be one that does not
+// work. So a part whose programs trade rarely proves slots with its next
+// transaction only; until then they go out unproved after HoldFor and the
+// checkpoint waits, then follows at once. Where a part is added, the slots between
+// the new division and what its stream begins with are missing.
 //
 // Nothing that was confirmed is ever retracted. What is proved afterwards to
 // belong to such a slot is Late.
 //
 // # What is disputed
 //
-// Copies of one transaction that differ: RPC decides, else the most endpoints,
-// else the higher Authority, else the first that came. A transaction that only an
+// Copies of one transaction that differ: RPC decides (and until it has, the first
+// that came counts), else the most endpoints, else the higher Authority, else the
+// first that came. A transaction that only an
 // endpoint brought which has not confirmed the slot, while another one proved
 // the slot complete without it, is held for the word of its endpoint, or RPC's,
 // for DisputeFor; without one it is retracted (it comes as Late if its endpoint
@@ -56,7 +64,8 @@
 // Checkpoint is the slot up to which all is decided: confirmed and complete,
 // left aside, skipped, or declared lost. Slots above it that no running stream
 // can prove any more are Missing after MissingGrace, asked for again each
-// AskAgain; without a filler (Options.Fills) they are a Gap at once.
+// AskAgain; without a filler (Options.Fills) they are a Gap at once, but not while
+// every endpoint lacks a part or its stream, which may replay them.
 //
 // # Bounds, memory, concurrency
 //

@@ -103,11 +103,12 @@ func (l *Ledger) Tick(now int64, out *Effects) {
 }
 
 // missing asks for the slots that no running stream can prove any more, or
-// declares them lost where there is nobody to ask.
+// declares them lost where there is nobody to ask. While no endpoint is whole,
+// nothing is lost yet: the streams that are not there may replay it.
 func (l *Ledger) missing(out *Effects) {
 	f := &l.front
 	l.stats.MissingSlots = 0
-	if f.floor == 0 || !l.src.anyBegan() {
+	if f.floor == 0 || !l.src.anyWhole() && !(l.opt.Fills && l.src.anyBegan()) {
 		return
 	}
 	var r missingRange

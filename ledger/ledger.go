@@ -70,29 +70,29 @@ func (l *Ledger) Start(checkpoint uint64) {
 
 // Began says that the stream's filters are complete from slot from on. Said
 // again, the last one counts.
-func (l *Ledger) Began(src Source, from uint64, now int64) {
+func (l *Ledger) Began(src Source, from uint64, now int64) { l.BeganPart(src, from, 0, 1, now) }
+
+// BeganPart is Began of a stream that asks for a part of the endpoint's keys only:
+// part 0 to parts-1 of parts, 64 at most. The endpoint's keys are divided as the
+// last call of any of its streams says.
+func (l *Ledger) BeganPart(src Source, from uint64, part, parts int, now int64) {
 	l.at(now)
-	_, st := l.src.of(src, l.opt.Metrics)
-	if st == nil || from > maxSlot {
+	ep, st := l.src.of(src, l.opt.Metrics)
+	if st == nil || from > maxSlot || parts > maxParts || part < 0 || part >= parts {
 		return
 	}
-	st.began, st.from = true, from
+	st.began, st.from, st.part, st.parts = true, from, part, parts
+	ep.parts = parts
 	f := &l.front
-	if f.floor == 0 { // what came before the first stream was whole is owed to nobody
+	if f.floor == 0 { // what came before the first streams were whole is owed to nobody
 		l.place(from)
-		f.floor = max(from, l.win.base)
-		f.checkpoint = f.floor - 1
+		if whole, ok := l.src.whole(ep); ok {
+			f.floor = max(whole, l.win.base)
+			f.checkpoint = f.floor - 1
+		}
 	}
-	l.proveWaiting(st)
+	l.proveRange(ep, l.win.base, f.head)
 	f.moved = true
-}
-
-// Share says that the stream asks for one of so many parts of its endpoint's
-// keys, counted from 0: it proves nothing without the others. Said before Began.
-func (l *Ledger) Share(src Source, part, parts int) {
-	if _, st := l.src.of(src, l.opt.Metrics); st != nil {
-		st.part, st.parts = part, parts
-	}
 }
 
 // Ended says that the stream was cut: it proves nothing more.
@@ -209,28 +209,20 @@ func (l *Ledger) arrived(st *stream, slot uint64) {
 	if slot > l.front.head && l.front.head != 0 && slot-l.front.head > uint64(len(l.win.ring)) {
 		return
 	}
+	before := st.maxTx
 	st.maxTx = slot
 	st.endpoint.stats.Slot = max(st.endpoint.stats.Slot, slot)
-	l.proveWaiting(st)
+	l.proveRange(st.endpoint, before+1, slot)
 }
 
-// proveWaiting proves what the stream confirmed and may prove by now.
-func (l *Ledger) proveWaiting(st *stream) {
-	if len(st.waiting) == 0 {
-		return
-	}
-	kept := st.waiting[:0]
-	for _, slot := range st.waiting {
-		s := l.win.get(slot)
-		switch {
-		case s == nil || s.fate.proved:
-		case l.src.complete(st, slot, s.confBy):
+// proveRange proves what the endpoint has brought all of by now, among the slots
+// from..to.
+func (l *Ledger) proveRange(ep *endpoint, from, to uint64) {
+	for n := max(from, l.win.base); n <= min(to, l.front.head); n++ {
+		if s := l.win.get(n); s != nil && s.confBy != 0 && !s.fate.proved && l.src.proved(ep, n, s.confBy) {
 			l.prove(s)
-		default:
-			kept = append(kept, slot)
 		}
 	}
-	st.waiting = kept
 }
 
 // prove marks a slot as complete.

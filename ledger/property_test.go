@@ -14,8 +14,8 @@ import (
 	"github.com/swapcast/swapcast/ledger"
 )
 
-// TestTruth delivers a chain by one to three servers that cut, replay, repeat,
-// come late, and lie, and wants exactly what the chain holds in the end. The book
+// TestTruth delivers a chain by one to three servers, some in parts, that cut,
+// replay, repeat, come late, and lie, and wants exactly what the chain holds in the end. The book
 // checks at every step that nothing counts twice and nothing is taken back that
 // does not count.
 func TestTruth(t *testing.T) {
@@ -43,20 +43,21 @@ func drawWorld(t *rapid.T) *world {
 	n := rapid.IntRange(1, 3).Draw(t, "servers")
 	w.lies = n > 1 && rapid.Bool().Draw(t, "lies")
 	for i := range n {
-		v := drawServer(t, w.truth, string(rune('a'+i)))
-		v.repeat(t)
-		if w.lies && i == n-1 {
-			v.lie(t, w.fills)
+		for _, v := range drawServer(t, w.truth, string(rune('a'+i))).split(t, w.truth.last) {
+			v.repeat(t)
+			if w.lies && i == n-1 {
+				v.lie(t, w.fills)
+			}
+			if (i > 0 || !w.lies) && rapid.Bool().Draw(t, "cut") {
+				// A liar that is alone for a while cannot be told: the first one is honest
+				// and always there.
+				v.cut(t, w.fills && !w.lies)
+			}
+			v.events = append([]event{{begin: w.truth.first}}, v.events...)
+			w.servers = append(w.servers, v)
 		}
-		if (i > 0 || !w.lies) && rapid.Bool().Draw(t, "cut") {
-			// A liar that is alone for a while cannot be told: the first one is honest
-			// and always there.
-			v.cut(t, w.fills && !w.lies)
-		}
-		v.events = append([]event{{begin: w.truth.first}}, v.events...)
-		w.servers = append(w.servers, v)
 	}
-	w.cursor = make([]int, n)
+	w.cursor = make([]int, len(w.servers))
 	corroborate := time.Hour // in a world with lies nobody is believed alone
 	if !w.lies {
 		corroborate = time.Duration(rapid.SampledFrom([]int{-1, 5, 1000}).Draw(t, "corroborate")) * time.Millisecond
@@ -88,11 +89,10 @@ func (w *world) play(t *rapid.T) {
 			return
 		}
 		i := rapid.SampledFrom(left).Draw(t, "server")
-		for range rapid.IntRange(1, 12).Draw(t, "burst") {
-			if w.cursor[i] < len(w.servers[i].events) {
-				w.deliver(w.servers[i], &w.servers[i].events[w.cursor[i]])
-				w.cursor[i]++
-			}
+		events := w.servers[i].events
+		for burst := rapid.IntRange(1, 12).Draw(t, "burst"); w.cursor[i] < len(events) && (burst > 0 || events[w.cursor[i]].soon); burst-- {
+			w.deliver(w.servers[i], &events[w.cursor[i]])
+			w.cursor[i]++
 		}
 		if rapid.IntRange(0, 3).Draw(t, "tick") == 0 {
 			w.tick(int64(rapid.SampledFrom([]int{1, 50, 1500}).Draw(t, "ms")))
@@ -119,8 +119,8 @@ func (w *world) deliver(v *server, e *event) {
 		w.l.Ended(src(from), w.now)
 		v.stream++
 	case e.begin != 0:
-		w.note("began %s %d", from, e.begin)
-		w.l.Began(src(from), e.begin, w.now)
+		w.note("began %s %d, part %d of %d", from, e.begin, v.part, v.parts)
+		w.l.BeganPart(src(from), e.begin, v.part, v.parts, w.now)
 	case e.tx != nil:
 		w.note("  %s: tx %s@%d bank %d amount %d", from, e.tx.name, e.slot, e.bank, e.tx.amount)
 		w.tx(from, e.slot, e.tx.name, e.bank, e.tx.index, e.tx.amount)

@@ -351,6 +351,31 @@ func TestRules(t *testing.T) {
 			tx a1 101 q
 			confirmed a1 100
 			tx rpc 100 x amount=6`, steps: []string{"apply x@100", "apply q@101", "disputed x@100", "retract disputed x@100", "apply x@100", "confirm 100 [x]"}, check: 100},
+		"copies differ, RPC will decide: what was told stands until then": {opt: fills, script: `
+			began a1 100
+			began b1 100
+			tx b1 100 x amount=6
+			tx a1 100 x amount=5
+			tx a1 101 q
+			tx b1 101 q
+			confirmed a1 100
+			confirmed b1 100
+			tx rpc 100 x amount=6`, steps: []string{"apply x@100", "apply q@101", "disputed x@100", "confirm 100 [x]"}, check: 100},
+		"a slot behind one that waits is asked about at once": {opt: fills, script: `
+			began a1 100
+			began b1 100
+			tx a1 100 x amount=5
+			tx b1 100 x amount=6
+			tx a1 101 y amount=5
+			tx b1 101 y amount=6
+			tx a1 102 q
+			tx b1 102 q
+			confirmed a1 100
+			confirmed b1 100
+			confirmed a1 101 parent=100
+			confirmed b1 101 parent=100
+			tx rpc 101 y amount=5
+			tx rpc 100 x amount=5`, steps: []string{"apply x@100", "apply y@101", "apply q@102", "disputed x@100", "disputed y@101", "confirm 100 [x]", "confirm 101 [y]"}, check: 101},
 		"copies differ and RPC is silent: no longer than DisputeFor": {opt: fills, script: `
 			began a1 100
 			began b1 100

@@ -10,12 +10,16 @@ import (
 // told apart, for masks of 64 bits.
 const maxStreams = 64
 
+// maxParts bounds the parts of one endpoint's keys, for the same masks.
+const maxParts = 64
+
 // endpoint is one server.
 type endpoint struct {
 	name      string
 	number    int // bit in masks, the last one for all that are too many
 	rpc       bool
 	authority uint8
+	parts     int // that its newest stream to begin told of, 0 before the first
 	stats     EndpointStats
 	metrics   *endpointMetrics
 }
@@ -24,22 +28,26 @@ func (e *endpoint) bit() uint64 { return 1 << e.number }
 
 // stream is one stream run.
 type stream struct {
-	src      Source
-	endpoint *endpoint
-	bit      uint64 // 0 for one too many: it proves nothing
-	began    bool
-	from     uint64   // complete from this slot on, where began
-	maxTx    uint64   // newest slot of which it brought a transaction
-	maxConf  uint64   // newest slot that it confirmed
-	waiting  []uint64 // slots that it confirmed and has not proved
-	slow     bool     // it was waited for in vain, and has not caught up since
-	part     int      // which share of the endpoint's keys it asks for, of so many
-	parts    int      // 0 and 1: it asks for all
+	src         Source
+	endpoint    *endpoint
+	bit         uint64 // 0 for one too many: it proves nothing
+	began       bool
+	from        uint64 // complete from this slot on, where began
+	part, parts int    // which of the endpoint's keys it asks for, where began
+	maxTx       uint64 // newest slot of which it brought a transaction
+	maxConf     uint64 // newest slot that it confirmed
+	slow        bool   // it was waited for in vain, and has not caught up since
 }
 
-// proves reports whether a slot that the stream confirmed is complete by it.
-func (s *stream) proves(slot uint64) bool {
-	return s.began && s.from <= slot && s.maxTx >= slot
+// proves reports whether the stream's part of the slot is complete by it.
+func (s *stream) proves(slot, confBy uint64) bool {
+	return s.from <= slot && s.maxTx >= slot && confBy&s.bit != 0
+}
+
+// mayProve reports whether it still can be: the stream began at or before the
+// slot, and has confirmed it or not gone past it.
+func (s *stream) mayProve(slot, confBy uint64) bool {
+	return s.from <= slot && (confBy&s.bit != 0 || s.maxConf <= slot)
 }
 
 // disorder is by how many slots CONFIRMED may come out of order.
@@ -117,35 +125,62 @@ func (x *sources) anyBegan() bool {
 	return slices.ContainsFunc(x.running, func(s *stream) bool { return s.began })
 }
 
-// hope reports whether a running stream may still prove the slot: it began at or
-// before it, and has confirmed it or not gone past it.
-func (x *sources) hope(slot, confBy uint64) bool {
-	may := func(s *stream) bool {
-		return s.began && s.from <= slot && (confBy&s.bit != 0 || s.maxConf <= slot)
-	}
-	return slices.ContainsFunc(x.running, func(s *stream) bool { return x.shares(s, may) })
-}
-
-// complete reports whether a slot that the stream confirmed is complete by it
-// and, where it asks for a share of the keys, by the streams of the others.
-func (x *sources) complete(s *stream, slot, confBy uint64) bool {
-	return x.shares(s, func(o *stream) bool { return o.proves(slot) && confBy&o.bit != 0 })
-}
-
-// shares reports whether something is so of a stream and, where it asks for a
-// share of its endpoint's keys, of a stream of each other share.
-func (x *sources) shares(s *stream, so func(*stream) bool) bool {
-	if !so(s) {
-		return false
-	}
-	for part := range max(s.parts, 1) {
-		if part != s.part && !slices.ContainsFunc(x.running, func(o *stream) bool {
-			return o.endpoint == s.endpoint && o.part == part && o.parts == s.parts && so(o)
-		}) {
-			return false
+// eachPart reports whether, of every part of the endpoint's keys, there is a
+// stream of which holds is true. Streams that speak of another division than the
+// newest do not count: their keys may be others'.
+func (x *sources) eachPart(e *endpoint, holds func(*stream) bool) bool {
+	var have uint64
+	for _, s := range x.running {
+		if s.endpoint == e && s.began && s.parts == e.parts && holds(s) {
+			have |= 1 << s.part
 		}
 	}
-	return true
+	return e.parts > 0 && bits.OnesCount64(have) == e.parts
+}
+
+// proved reports whether the endpoint's streams have brought all of the slot.
+func (x *sources) proved(e *endpoint, slot, confBy uint64) bool {
+	return x.eachPart(e, func(s *stream) bool { return s.proves(slot, confBy) })
+}
+
+// vouches reports whether the endpoint can say of a transaction that the slot
+// does not hold it: each part has confirmed the slot, and one at least has shown
+// that it brings transactions. Of the part that would hold it nothing may be
+// shown yet: it is reason to ask, no proof.
+func (x *sources) vouches(e *endpoint, slot, confBy uint64) bool {
+	shown := false
+	return x.eachPart(e, func(s *stream) bool {
+		said := s.from <= slot && confBy&s.bit != 0
+		shown = shown || said && s.maxTx >= slot
+		return said
+	}) && shown
+}
+
+// whole returns from which slot on the endpoint's streams bring all that is
+// asked for, and whether they do: there is one of each part.
+func (x *sources) whole(e *endpoint) (from uint64, ok bool) {
+	var first [maxParts]uint64 // by part, 0 for none; a slot's number is never 0
+	if !x.eachPart(e, func(s *stream) bool {
+		if f := max(s.from, 1); first[s.part] == 0 || f < first[s.part] {
+			first[s.part] = f
+		}
+		return true
+	}) {
+		return 0, false
+	}
+	return slices.Max(first[:e.parts]), true
+}
+
+// anyWhole reports whether there is an endpoint whose streams bring all.
+func (x *sources) anyWhole() bool {
+	return slices.ContainsFunc(x.list, func(e *endpoint) bool { _, ok := x.whole(e); return ok })
+}
+
+// hope reports whether running streams of an endpoint may still prove the slot.
+func (x *sources) hope(slot, confBy uint64) bool {
+	return slices.ContainsFunc(x.list, func(e *endpoint) bool {
+		return x.eachPart(e, func(s *stream) bool { return s.mayProve(slot, confBy) })
+	})
 }
 
 // outstanding reports whether the endpoint (nil: any) has yet to say what becomes

@@ -77,7 +77,7 @@ type EndpointStats struct {
 	First         uint64        // transactions that it brought before all others
 	Behind        uint64        // those that it brought after another
 	BehindMean    time.Duration // exponentially weighted mean of by how much
-	Duplicates    uint64        // brought again by itself
+	Duplicates    uint64        // brought again by itself, as two of its parts may
 	Disagreements uint64        // of its words that were not believed
 	Slot          uint64        // newest slot heard of from it
 }

@@ -123,12 +123,15 @@ type event struct {
 	block  bool
 	begin  uint64 // the stream is complete from here on
 	end    bool   // it is cut
+	soon   bool   // no time passes between the one before and it
 }
 
 // server is one endpoint: what it says, in order.
 type server struct {
 	endpoint string
 	stream   int
+	part     int // of its keys, where they are split over streams
+	parts    int
 	banked   bool // it names banks
 	events   []event
 	ids      map[string]uint64
@@ -147,7 +150,7 @@ func (v *server) id(t *rapid.T, slot uint64, i int) uint64 {
 
 // drawServer draws the order in which a server tells of the chain.
 func drawServer(t *rapid.T, c *truth, endpoint string) *server {
-	v := &server{endpoint: endpoint, banked: rapid.Bool().Draw(t, "banked"), ids: make(map[string]uint64)}
+	v := &server{endpoint: endpoint, parts: 1, banked: rapid.Bool().Draw(t, "banked"), ids: make(map[string]uint64)}
 	lag := uint64(rapid.IntRange(0, 3).Draw(t, "confirm after"))
 	for s := c.first; s <= c.end+lag; s++ {
 		if s <= c.end {
@@ -208,6 +211,7 @@ func (v *server) confirm(t *rapid.T, c *truth, b *bank) {
 	if n := len(v.events); n > 1 && v.events[n-2].tx == nil && v.events[n-2].status == status &&
 		!v.events[n-2].block && rapid.Bool().Draw(t, "swap") {
 		v.events[n-1], v.events[n-2] = v.events[n-2], v.events[n-1]
+		v.events[n-2].soon, v.events[n-1].soon = v.events[n-1].soon, true
 	}
 }
 
@@ -233,6 +237,9 @@ func merge(t *rapid.T, lists [][]event) (out []event) {
 func (v *server) cut(t *rapid.T, live bool) {
 	all := v.events
 	at := rapid.IntRange(1, len(all)-1).Draw(t, "cut at")
+	for all[at].soon {
+		at--
+	}
 	v.events = append([]event(nil), all[:at]...)
 	v.events = append(v.events, event{end: true})
 	if live && rapid.Bool().Draw(t, "live") {
@@ -256,6 +263,37 @@ func (v *server) cut(t *rapid.T, live bool) {
 			v.events = append(v.events, e)
 		}
 	}
+}
+
+// split draws the streams of an endpoint that lets one ask for some keys only: each
+// tells of all slots, and of the transactions that name a key of its part, which
+// some do of several. Of the slots that prove the others, each has one.
+func (v *server) split(t *rapid.T, last uint64) []*server {
+	out := []*server{v}
+	if rapid.Bool().Draw(t, "split") {
+		out = make([]*server, rapid.IntRange(2, 3).Draw(t, "parts"))
+	}
+	if len(out) == 1 {
+		return out
+	}
+	keys := make(map[string]int)
+	for i := range out {
+		p := *v
+		p.part, p.parts, p.stream, p.events = i, len(out), 3*i, nil
+		for _, e := range v.events {
+			if e.tx != nil && e.slot <= last {
+				if keys[e.tx.name] == 0 {
+					keys[e.tx.name] = rapid.IntRange(1, 1<<len(out)-1).Draw(t, "keys")
+				}
+				if keys[e.tx.name]&(1<<i) == 0 {
+					continue
+				}
+			}
+			p.events = append(p.events, e)
+		}
+		out[i] = &p
+	}
+	return out
 }
 
 // repeat tells some transactions twice.

@@ -10,7 +10,7 @@ type Source struct {
 	// Endpoint names the server. Bank ids mean something within it only.
 	Endpoint string
 	// Stream numbers the stream run, unique in the process; 0 for the filler.
-	// One stream carries all filters.
+	// One stream carries all filters, or a part of them that BeganPart names.
 	Stream uint64
 	// Authority settles a tie: the higher one is believed. AuthorityRPC is the
 	// filler's and above all votes.

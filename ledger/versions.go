@@ -159,16 +159,8 @@ func (l *Ledger) confirmedBy(st *stream, s *slotState, status swapcast.SlotStatu
 		st.slow = false
 	}
 	s.fate.dirty, l.front.moved = true, true // its word may be what the slot waits for
-	if s.confBy&st.bit != 0 || st.bit == 0 || s.fate.proved {
-		s.confBy |= st.bit
-		return
-	}
 	s.confBy |= st.bit
-	if l.src.complete(st, s.slot, s.confBy) {
-		l.prove(s)
-	} else if len(st.waiting) < len(l.win.ring) {
-		st.waiting = append(st.waiting, s.slot)
-	}
+	l.proveRange(st.endpoint, s.slot, s.slot)
 }
 
 // reassess judges all transactions of a slot anew, after what stands of it
@@ -210,7 +202,10 @@ func (l *Ledger) judge(e *entry, out *Effects) {
 	best := e.best()
 	switch {
 	case e.counted && best != e.pick:
-		l.swap(e, best, out)
+		// Where RPC will decide, what was told stands until it does.
+		if !l.opt.Fills || !e.contested() {
+			l.swap(e, best, out)
+		}
 	case !e.counted:
 		e.pick = best
 		if l.elsewhere(e) == nil {

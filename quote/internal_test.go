@@ -323,3 +323,25 @@ func TestDepth(t *testing.T) {
 		t.Error("brackets in a string count")
 	}
 }
+
+// TestBackoff: 100 to 200 ms after the first try, twice that after each further one,
+// a second at most.
+func TestBackoff(t *testing.T) {
+	o := Options{}.withDefaults()
+	g := &guard{policy: o.Jupiter.Policy}
+	for tries, bounds := range map[int][2]time.Duration{
+		1: {100, 200}, 2: {200, 400}, 3: {400, 800}, 4: {800, 1000}, 5: {1000, 1000}, 60: {1000, 1000},
+	} {
+		least, most := time.Hour, time.Duration(0)
+		for range 2_000 {
+			d := g.backoff(tries)
+			least, most = min(least, d), max(most, d)
+		}
+		if least < bounds[0]*time.Millisecond || most > bounds[1]*time.Millisecond {
+			t.Errorf("after %d tries %v to %v", tries, least, most)
+		}
+		if spread := bounds[1] - bounds[0]; spread > 0 && most-least < spread*time.Millisecond/2 {
+			t.Errorf("after %d tries no jitter: %v to %v", tries, least, most)
+		}
+	}
+}

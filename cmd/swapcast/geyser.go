@@ -36,7 +36,8 @@ type geyserCmd struct {
 	Compression   string        `help:"Compress what is sent to clients that accept it: none, gzip or zstd. Clients that compress what they send are always answered alike." enum:"none,gzip,zstd" default:"none"`
 	MaxRequestKB  int           `help:"Largest request that is read, in KB." default:"4096" name:"max-request-kb"`
 
-	rpcFlags `embed:""`
+	rpcFlags         `embed:""`
+	quoteSourceFlags `embed:""`
 }
 
 // Help explains the faults behind the flags.
@@ -59,6 +60,12 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 		src.close()
 		return err
 	}
+	quoted, err := c.openQuoteSources(ctx, src)
+	if err != nil {
+		src.close()
+		return err
+	}
+	defer quoted.close()
 	chain, err := newTruth(c.Truth, env.Log)
 	if err != nil {
 		src.close()
@@ -79,10 +86,11 @@ func (c *geyserCmd) Run(ctx context.Context, env *environ) error {
 	defer endpoints.close()
 	env.Log.Info("playing", "source", src.Describe, "feed", src.Feed, "speed", o.Speed, "loop", o.Loop,
 		"waits_for_client", o.WaitForClient, "token", o.Token != "", "faults", c.Faults)
-	if err := endpoints.tell(env.Stdout, src.Describe, rpc.tell()); err != nil {
+	if err := endpoints.tell(env.Stdout, src.Describe, rpc.tell()+quoted.tell()); err != nil {
 		return err
 	}
 	defer rpc.start(env.Log)()
+	defer quoted.start(ctx, env.Log)()
 	err = endpoints.serve(ctx, env.Log,
 		grpc.MaxRecvMsgSize(c.MaxRequestKB<<10),
 		grpc.MaxConcurrentStreams(replay.DefaultMaxStreams),

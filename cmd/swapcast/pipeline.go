@@ -44,8 +44,8 @@ type pipeline struct {
 
 	// owned by run
 	ledger   *ledger.Ledger
-	behind   int                  // transactions in a row from long before the checkpoint
-	streams  map[uint64]streamRun // that have begun, by number
+	behind   int                // transactions in a row from long before the checkpoint
+	streams  map[uint64]running // by number
 	effects  ledger.Effects
 	parser   *parser.Parser
 	parsed   parser.Result
@@ -61,16 +61,10 @@ type pipeline struct {
 	gaps       atomic.Pointer[[]ledger.GapRange]
 }
 
-// streamRun is a stream that has said from where on it is complete, and for which
-// part of its endpoint's keys.
-type streamRun struct {
+// running is a stream that runs, and which part of its endpoint's keys it asks for.
+type running struct {
 	src         ledger.Source
 	part, parts int
-}
-
-func (r streamRun) begin(l *ledger.Ledger, from uint64, now int64) {
-	l.Share(r.src, r.part, r.parts)
-	l.Began(r.src, from, now)
 }
 
 // filler gets from RPC what no stream brought. Its answers come as events.
@@ -93,8 +87,13 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 	counts.Stage = stages.WithLabelValues("parse")
 	rules := ledger.Options{
 		Fills:   len(s.config.RPCURL) > 0 && s.upstream.player == nil,
-		HoldFor: s.config.HoldFor,
+		HoldFor: s.config.HoldFor, Corroborate: s.config.Corroborate,
 		Metrics: ledger.NewMetrics(s.registry),
+	}
+	if rules.Fills {
+		// RPC's word is worth more than a vote: it is waited for as long as a slot
+		// waits for anything.
+		rules.DisputeFor = s.config.HoldFor
 	}
 	if s.upstream.repeats {
 		// Each pass has the signatures of the one before it, in later slots.
@@ -115,7 +114,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		watch:       s.watch,
 		parser:      parser.New(),
 		rules:       rules,
-		streams:     make(map[uint64]streamRun),
+		streams:     make(map[uint64]running),
 		ledger:      ledger.New(rules),
 		corrects:    newReconciler(s.registry),
 	}
@@ -196,10 +195,9 @@ func (p *pipeline) handle(event *geyser.Event) {
 		}
 		p.processed.advance(p.blockTime(event))
 		p.ledger.Block(src, &event.Block, now, &p.effects)
-	case geyser.KindStreamStart:
-		run := streamRun{src: src, part: event.Part, parts: event.Parts}
-		p.streams[event.Stream] = run
-		run.begin(p.ledger, event.From, now)
+	case geyser.KindStreamStart, geyser.KindPartStart:
+		p.streams[event.Stream] = running{src, event.Part, event.Parts}
+		p.ledger.BeganPart(src, event.From, event.Part, event.Parts, now)
 	case geyser.KindStreamEnd:
 		delete(p.streams, event.Stream)
 		p.ledger.Ended(src, now)
@@ -270,8 +268,8 @@ func (p *pipeline) newTimeline(slot uint64, now int64) {
 	p.behind = 0
 	p.log.Warn("the source has gone back in time: beginning anew", "slot", slot, "checkpoint", checkpoint)
 	p.ledger = ledger.New(p.rules)
-	for _, run := range p.streams {
-		run.begin(p.ledger, slot+1, now)
+	for _, s := range p.streams {
+		p.ledger.BeganPart(s.src, slot+1, s.part, s.parts, now)
 	}
 	p.checkpoint.Store(0)
 	p.settled = 0

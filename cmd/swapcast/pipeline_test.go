@@ -112,7 +112,7 @@ func TestNewTimelineKeepsWallets(t *testing.T) {
 	src := rigSource("a", 1)
 	r.p.start(90_000)
 	r.p.ledger.Began(src, 90_001, r.now)
-	r.p.streams[1] = streamRun{src: src}
+	r.p.streams[1] = running{src, 0, 1}
 	r.feed.transaction(90_001, r.now)
 	r.pass(time.Second)
 	r.tx(src, change(90_001, 1, 5))

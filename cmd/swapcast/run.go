@@ -120,6 +120,8 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 			Subscriptions:         c.MaxSubscriptions,
 			Connections:           c.MaxConnections,
 			ConnectionsPerAddress: c.MaxConnectionsPerAddress,
+			HistoryTrades:         max(1, c.HistoryTrades/2),
+			HistoryTotal:          c.HistoryTrades,
 		},
 		// The views come after the server that they publish to.
 		Candle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {

@@ -23,6 +23,7 @@ type serveCmd struct {
 	RPCRate           float64       `name:"rpc-rate" help:"Requests a second to each --rpc-url. The default is what mainnet's public endpoint allows." default:"4" group:"Source"`
 	StateDir          string        `help:"Folder that remembers up to which slot everything was told, so that a restart asks for what it missed." placeholder:"DIR" group:"Source"`
 	HoldFor           time.Duration `help:"How long a confirmed slot waits for the proof that nothing of it is missing before confirmed prices go on without it." default:"10s" group:"Source"`
+	Corroborate       time.Duration `help:"How long a confirmed slot that one source has brought whole waits for the others, so that their copies are compared before anything of it is told as confirmed. One that keeps being later than that is not waited for." default:"250ms" group:"Source"`
 	Firehose          bool          `help:"Ask the sources for all transactions but votes, not only for those of the exchanges and watched wallets." group:"Source"`
 	WatchWallet       []string      `help:"Wallet whose balances are followed from the start; others are when a client asks for them." placeholder:"OWNER" group:"Source"`
 	PipelineQueue     int           `help:"Decoded updates that may wait for the parser; when they do, the source is held back." default:"8192" group:"Source"`
@@ -89,6 +90,7 @@ func (c *serveCmd) validate() error {
 		value int
 	}{
 		{"--pipeline-queue", c.PipelineQueue},
+		{"--history-trades", c.HistoryTrades},
 		{"--max-connections", c.MaxConnections},
 		{"--max-subscriptions", c.MaxSubscriptions},
 		{"--max-message-bytes", c.MaxMessageBytes},
@@ -110,8 +112,8 @@ func (c *serveCmd) validate() error {
 	if !(c.MessagesPerSecond > 0) {
 		return usagef("--messages-per-second %v: must be above 0", c.MessagesPerSecond)
 	}
-	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 || c.HoldFor <= 0 {
-		return usagef("--stale-after, --hold-for and --drain-timeout must be above 0")
+	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 || c.HoldFor <= 0 || c.Corroborate <= 0 {
+		return usagef("--stale-after, --hold-for, --corroborate and --drain-timeout must be above 0")
 	}
 	for _, origin := range c.AllowedOrigins {
 		if _, err := path.Match(origin, ""); err != nil || !originForm(origin) {

@@ -35,6 +35,7 @@ type book struct {
 	since1   map[topic]int64 // where the first candle told began
 	balances map[balanceKey]balanceFact
 	repairs  []*repair
+	falls    map[fall][]fallen
 	counts   bookCounts
 	gaps     map[string]int // by channel, reason and form
 	ends     map[string]int // of connections, by what was said
@@ -112,7 +113,7 @@ func newBook(name, commitment string, t *truth, p *problems) *book {
 		mints: make(map[string]int32), trades: make(map[uint64]told), tradeSeq: make(map[string]uint64),
 		seqs: make(map[topic]uint64), lastSeq: make(map[topic]uint64), candles: make(map[candleKey]toldCandle),
 		since1: make(map[topic]int64), balances: make(map[balanceKey]balanceFact),
-		gaps: make(map[string]int), ends: make(map[string]int),
+		gaps: make(map[string]int), ends: make(map[string]int), falls: make(map[fall][]fallen),
 	}
 }
 
@@ -301,27 +302,33 @@ func (b *book) retract(m *message, data []byte) {
 		b.problems.add("retracted at confirmed", "%s: %s", b.name, data)
 	}
 	for _, signature := range m.Signatures {
-		n, lied := 0, false
+		n := 0
+		fall := fall{b.truth.hash(signature), m.Slot}
 		for i := range maxIndex {
 			key := b.truth.hash(signature, m.AssetID, strconv.Itoa(i))
 			if t, ok := b.trades[key]; ok && t.live && t.slot == m.Slot {
-				fact, true1 := b.truth.trade1(key)
-				lied = lied || !true1 || fact.check != t.check
 				t.live = false
 				b.trades[key] = t
+				b.falls[fall] = append(b.falls[fall], fallen{key, t.check})
 				n++
 			}
 		}
 		b.counts.retracted += uint64(n) //nolint:gosec // not below 0
-		switch slot, lands := b.truth.lands(signature); {
-		case n == 0:
+		if n == 0 {
 			b.problems.add("retracted, never told", "%s: %s of %s in slot %d", b.name, signature, m.AssetID, m.Slot)
-		case lands && slot == m.Slot && lied:
-			b.counts.corrected++ // it was told wrongly: an endpoint lied
-		case lands && slot == m.Slot:
-			b.problems.add("retracted, but true", "%s: %s of %s in slot %d", b.name, signature, m.AssetID, m.Slot)
 		}
 	}
+}
+
+// fall is a transaction that was taken back in a slot, fallen one of its trades.
+type fall struct {
+	signature uint64 // its hash
+	slot      uint64
+}
+
+type fallen struct {
+	key   uint64
+	check uint32 // of what was told
 }
 
 func (b *book) candle(m *message) {

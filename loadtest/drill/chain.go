@@ -109,7 +109,9 @@ func signatureOf(u *pb.SubscribeUpdate) (s solana.Signature) {
 
 // tap shows the truth what the chain yields, once the drill has begun.
 type tap struct {
-	src   interface{ Next(context.Context) (*pb.SubscribeUpdate, error) }
+	src interface {
+		Next(context.Context) (*pb.SubscribeUpdate, error)
+	}
 	truth *truth
 	begin <-chan struct{}
 }

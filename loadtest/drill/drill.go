@@ -91,7 +91,7 @@ func run(ctx context.Context, o options) (*drill, error) {
 	defer serving.Wait()
 	defer cancel()
 
-	args := append([]string{"--stale-after", "5s"}, o.serve...)
+	args := append([]string{"--stale-after", "5s", "--history-trades", "400000", "--corroborate", "2s"}, o.serve...)
 	for _, l := range d.upstream.listeners {
 		args = append(args, "--source", "grpc://"+l.Addr().String())
 	}

@@ -58,6 +58,11 @@ func openUpstream(o upstreamOptions, t *truth) (*upstream, error) {
 		server, err := replay.New(replay.Options{
 			Source: src, Speed: o.speed, Simulated: true, Faults: o.script.Endpoint(i),
 			PingInterval: 5 * time.Second, QueueSize: 1 << 18, Logger: o.log.With("endpoint", i),
+			OnFault: func(e faults.Event) {
+				if e.Kind == faults.Lying {
+					o.log.Info("lie", "endpoint", i, "slot", e.Slot, "how", e.Detail)
+				}
+			},
 		})
 		if err != nil {
 			return nil, err
@@ -135,7 +140,7 @@ func troubleNode(ctx context.Context, node *rpctest.Server, seed uint64) {
 		{Method: "getBlock", Null: true},
 		{ContentType: "application/json", Body: `{"jsonrpc":"2.0","result":{"blockTime":17`},
 	}
-	ticker := time.NewTicker(700 * time.Millisecond)
+	ticker := time.NewTicker(2 * time.Second)
 	defer ticker.Stop()
 	for {
 		select {

@@ -23,6 +23,7 @@ func judge(b *book, t *truth) verdict {
 	b.settle0(t)
 	var v verdict
 	v.judgeTrades(b, t)
+	judgeFalls(b, t)
 	v.judgeCandles(b, t)
 	v.judgeBalances(b, t)
 	return v
@@ -52,6 +53,27 @@ func (v *verdict) judgeTrades(b *book, t *truth) {
 			v.alive++
 			b.problems.add("trades that never were", "%s: in slot %d, told %d times", b.name, got.slot, got.times)
 		}
+	}
+}
+
+// judgeFalls looks at what was taken back of slots in which it is true: that is
+// right only where something of the transaction was told as an endpoint lied it.
+func judgeFalls(b *book, t *truth) {
+	for f, trades := range b.falls {
+		number, lands := t.bySig[f.signature]
+		if !lands || t.txs[number].slot != f.slot {
+			continue
+		}
+		lied := false
+		for _, x := range trades {
+			fact, ok := t.trades[x.key]
+			lied = lied || !ok || fact.check != x.check
+		}
+		if lied {
+			b.counts.corrected += uint64(len(trades))
+			continue
+		}
+		b.problems.add("retracted, but true", "%s: %s in slot %d, %d times", b.name, t.txs[number].signature, f.slot, len(trades))
 	}
 }
 

@@ -20,6 +20,9 @@ type repair struct {
 	got     []message
 }
 
+// repairLimit is more candles than can have ended while a client was away.
+const repairLimit = 300
+
 // repair asks for what the gaps of this connection name.
 func (b *book) repair(ctx context.Context) {
 	for {
@@ -54,7 +57,7 @@ func (b *book) nextRepair() *repair {
 
 // fetch reads candles over HTTP, more of them than can have ended meanwhile.
 func (b *book) fetch(ctx context.Context, t topic) ([]message, error) {
-	url := fmt.Sprintf("%s/v1/candles/%s?interval=%s&limit=300", b.http, t.id, t.interval)
+	url := fmt.Sprintf("%s/v1/candles/%s?interval=%s&limit=%d", b.http, t.id, t.interval, repairLimit)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -77,18 +80,34 @@ func (b *book) fetch(ctx context.Context, t topic) ([]message, error) {
 	return answer.Candles, json.Unmarshal(body, &answer)
 }
 
-// settle puts what was fetched where nothing newer was told. Called once, at the
-// end, with mu held.
+// settle puts what was fetched in place of what was told before. Called once, at
+// the end, with mu held.
 func (b *book) settle() {
 	for _, r := range b.repairs {
+		if len(r.got) == 0 {
+			continue
+		}
 		interval, _ := swapcast.ParseInterval(r.topic.interval)
+		mint, from := b.mint(r.topic.id), int64(0)
+		if len(r.got) == repairLimit {
+			from = r.got[0].T
+		}
+		until := r.before
+		if until == 0 {
+			until = r.got[len(r.got)-1].T
+		}
+		for key, was := range b.candles {
+			if key.mint == mint && key.interval == interval && key.start >= from && key.start < until && was.session < r.session {
+				delete(b.candles, key) // it is among those that were fetched, if there was one
+			}
+		}
 		for i := range r.got {
 			m := &r.got[i]
-			if r.before != 0 && m.T >= r.before || !m.Final || m.Trades == 0 {
+			if m.T >= until || !m.Final || m.Trades == 0 {
 				continue
 			}
-			key := candleKey{b.mint(r.topic.id), interval, m.T}
-			if was, ok := b.candles[key]; ok && was.session >= r.session {
+			key := candleKey{mint, interval, m.T}
+			if _, ok := b.candles[key]; ok {
 				continue
 			}
 			b.counts.repaired++

@@ -105,7 +105,7 @@ func (d *drill) tellServer(w io.Writer) {
 	for _, prefix := range []string{
 		"swapcast_geyser_resumes_total", "swapcast_ledger_retracted_total", "swapcast_ledger_refused_total", "swapcast_ledger_late_total",
 		"swapcast_ledger_unproved_slots_total", "swapcast_ledger_disputed_total", "swapcast_ledger_disagreements_total", "swapcast_ledger_gap_slots_total", "swapcast_ledger_missing_slots_total",
-		"swapcast_backfill_", "swapcast_ws_dropped_total", "swapcast_ws_deferred_total", "swapcast_ws_conflated_total", "swapcast_ws_closed_total", "swapcast_ws_replayed_total",
+		"swapcast_backfill_", "swapcast_rpc_requests_total", "swapcast_ws_dropped_total", "swapcast_ws_deferred_total", "swapcast_ws_conflated_total", "swapcast_ws_closed_total", "swapcast_ws_replayed_total",
 		"swapcast_market_ignored_total", "swapcast_market_journal",
 	} {
 		for _, name := range slices.Sorted(maps.Keys(d.metrics)) {

@@ -370,25 +370,6 @@ func top(counts map[solana.PublicKey]int, n int) []solana.PublicKey {
 	return keys[:min(n, len(keys))]
 }
 
-// trade1 is what is true of a trade.
-func (t *truth) trade1(key uint64) (tradeFact, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f, ok := t.trades[key]
-	return f, ok
-}
-
-// lands tells in which slot a transaction is that lands.
-func (t *truth) lands(signature string) (slot uint64, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n, ok := t.bySig[t.hash(signature)]
-	if !ok {
-		return 0, false
-	}
-	return t.txs[n].slot, true
-}
-
 // playedTime is when a transaction was played, Unix nanoseconds.
 func (t *truth) playedTime(signature string) (at int64, ok bool) {
 	t.mu.Lock()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/api"
+	"github.com/swapcast/swapcast/quote"
 	"github.com/swapcast/swapcast/stream"
 	"github.com/swapcast/swapcast/stream/web"
 	"github.com/swapcast/swapcast/stream/wire"
@@ -27,9 +28,10 @@ type site struct {
 	url    string
 	market *market
 	hub    atomic.Pointer[hub]
-	state  atomic.Pointer[string] // of /v1/status
-	feed   swapcast.Feed          // set before start
-	keys   string                 // file of API keys, "" none
+	state  atomic.Pointer[string]                                      // of /v1/status
+	feed   swapcast.Feed                                               // set before start
+	keys   string                                                      // file of API keys, "" none
+	quote  func(context.Context, quote.Request) (*quote.Answer, error) // nil none
 }
 
 // hub is one run of the WebSocket server.
@@ -64,6 +66,7 @@ func (s *site) start(quiet ...string) {
 		NewTokens: s.market.NewTokens,
 		Status:    func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
 		Feed:      func() swapcast.Feed { return s.feed },
+		Quote:     s.quote,
 	})
 	mux.Handle("/", pages)
 	mux.Handle("/v1/", apis)

@@ -9,6 +9,7 @@ import * as format from './format.js';
 import { History, settled } from './history.js';
 import { NewTokens } from './newtokens.js';
 import { Pools } from './pools.js';
+import { Quote } from './quote.js';
 import { Tape } from './tape.js';
 import { Vitals } from './vitals.js';
 import { Wallet } from './wallet.js';
@@ -101,6 +102,14 @@ const wallet = new Wallet({
   follow: (owner) => feed.subscribe('balances', owner, { commitment }),
   leave: (owner) => feed.unsubscribe('balances', owner, { commitment }).catch(() => {}),
   name: (mint) => tokens.get(mint)?.symbol || format.short(mint),
+});
+new Quote({
+  box: $('quote'), form: $('quote-form'), from: $('quote-from'), to: $('quote-to'), amount: $('quote-amount'), flip: $('quote-flip'),
+  slippage: $('quote-slippage'), note: $('quote-note'), answer: $('quote-answer'), body: $('quote-rows'),
+  tokens: () => [selected, ...list].filter(Boolean).map((mint) => ({ mint, symbol: tokens.get(mint)?.symbol ?? '' })),
+  facts: (mint) => get(`v1/tokens/${mint}`),
+  // A problem is an answer too: it says what became of each source.
+  ask: async (query) => (await fetch(new URL(`v1/quote?${query}`, document.baseURI))).json(),
 });
 /** Handles what is of the commitment that is shown: of the other one, some may be on its way. */
 const shown = (handle) => (event) => event.commitment === commitment && handle(event);
