@@ -61,7 +61,13 @@
 // replaces the one before. Keys that do not fit into what the provider allows
 // are split over several streams of the endpoint, each with its own number and
 // promise (KindPartStart); the limits are options, or learned from
-// the server's refusal. A wallet that the server does not allow is left out and
+// the server's refusal. Programs are dealt over the streams in turn, so the list
+// should begin with the busiest: a stream proves slots with its transactions. A
+// stream for wallets alone asks for the first program as well, which comes twice
+// then. A key stays with its stream; one that has no keys left ends after five
+// minutes, since opening another one may cost slots. Where a narrower limit moves
+// keys to a stream that runs, all streams of the endpoint end, are told to have
+// ended, and begin anew with promises of their own. A wallet that the server does not allow is left out and
 // counted (Status.Uncovered); a program that it does not allow is an error.
 //
 // What a wallet is sent does not name the wallet, only a token account of its.

@@ -2,7 +2,6 @@ package geyser
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,16 +32,6 @@ type Filter struct {
 	Firehose bool
 }
 
-// maxParts bounds the streams that one endpoint's keys are split over. Keys
-// beyond it are not asked for, which Status.Uncovered tells.
-const maxParts = 16
-
-// share is the keys of one stream. It never changes.
-type share struct {
-	programs []solana.PublicKey
-	watched  []solana.PublicKey // wallets, and the token accounts derived from them
-}
-
 // plan decides which stream asks for which keys. The lock is its own; nothing
 // slow is done under it but deriving token accounts, once for each wallet.
 type plan struct {
@@ -59,6 +48,8 @@ type plan struct {
 	noWallets  time.Time // since when they are left out: the server refuses them, and does not say which
 	derived    map[solana.PublicKey][]solana.PublicKey
 	shares     []share // one at least
+	most       int     // shares that there were at any time
+	division   uint64  // counts how often keys went to streams that may run already
 	dropped    int     // keys in no share
 	changed    chan struct{}
 }
@@ -134,152 +125,11 @@ func (p *plan) ownersKnown() {
 	}
 }
 
-// divide gives every key a share. A key keeps the one that it has, so that no
-// stream stops asking for it before another has begun; with keep false, as
-// where the server has refused the shares, they are made anew. Needs mu.
-func (p *plan) divide(keep bool) {
-	p.dropped = 0
-	programs, watched := p.wanted()
-	var next []share
-	if keep {
-		next = make([]share, len(p.shares))
-		for i := range p.shares {
-			next[i].programs = taken(programs, p.shares[i].programs)
-			next[i].watched = taken(watched, p.shares[i].watched)
-		}
-	}
-	for _, k := range programs.rest() {
-		p.place(&next, k, true)
-	}
-	for _, k := range watched.rest() {
-		p.place(&next, k, false)
-	}
-	for len(next) > 1 && len(next[len(next)-1].programs)+len(next[len(next)-1].watched) == 0 {
-		next = next[:len(next)-1]
-	}
-	if len(next) == 0 {
-		next = make([]share, 1)
-	}
-	p.shares = next
-	select {
-	case p.changed <- struct{}{}:
-	default:
-	}
-}
-
-// keyList is keys in order, from which some are taken.
-type keyList struct {
-	order []solana.PublicKey
-	left  map[solana.PublicKey]struct{}
-}
-
-func (l *keyList) add(k solana.PublicKey) {
-	if _, twice := l.left[k]; !twice {
-		l.left[k] = struct{}{}
-		l.order = append(l.order, k)
-	}
-}
-
-// rest is the keys that were not taken, in order.
-func (l *keyList) rest() []solana.PublicKey {
-	return slices.DeleteFunc(l.order, func(k solana.PublicKey) bool { _, left := l.left[k]; return !left })
-}
-
-// taken takes the keys of old out of l, and returns those that were in it.
-func taken(l *keyList, old []solana.PublicKey) (out []solana.PublicKey) {
-	for _, k := range old {
-		if _, ok := l.left[k]; ok {
-			delete(l.left, k)
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-// wanted is all keys that should be asked for. Needs mu.
-func (p *plan) wanted() (programs, watched *keyList) {
-	programs = &keyList{left: make(map[solana.PublicKey]struct{})}
-	watched = &keyList{left: make(map[solana.PublicKey]struct{})}
-	if !p.selects() {
-		return programs, watched
-	}
-	for _, k := range p.filter.Programs {
-		programs.add(k)
-	}
-	if !p.noWallets.IsZero() {
-		p.dropped += len(p.filter.Wallets)
-		return programs, watched
-	}
-	wallets := make(map[solana.PublicKey]struct{}, len(p.filter.Wallets))
-	for _, w := range p.filter.Wallets {
-		wallets[w] = struct{}{}
-		keys := []solana.PublicKey{w}
-		if !p.byOwner() {
-			keys = append(keys, p.tokenAccounts(w)...)
-		}
-		for _, k := range keys {
-			if _, no := p.refused[k]; no {
-				p.dropped++
-			} else {
-				watched.add(k)
-			}
-		}
-	}
-	maps.DeleteFunc(p.derived, func(w solana.PublicKey, _ []solana.PublicKey) bool { _, used := wallets[w]; return !used })
-	return programs, watched
-}
-
-// place puts k into the first share that has room for it. Needs mu.
-func (p *plan) place(shares *[]share, k solana.PublicKey, program bool) {
-	n := len(*shares)
-	for i := range *shares {
-		s := &(*shares)[i]
-		if p.fits(len(s.programs), len(s.watched), program) {
-			s.add(k, program)
-			return
-		}
-	}
-	if n == maxParts {
-		p.dropped++
-		return
-	}
-	*shares = append(*shares, share{})
-	(*shares)[n].add(k, program)
-}
-
-func (s *share) add(k solana.PublicKey, program bool) {
-	if program {
-		s.programs = append(s.programs, k)
-	} else {
-		s.watched = append(s.watched, k)
-	}
-}
-
-// fits reports whether one more key fits into a share. Needs mu.
-func (p *plan) fits(programs, watched int, program bool) bool {
-	if program {
-		programs++
-	} else {
-		watched++
-	}
-	switch {
-	case p.maxKeys == 0:
-		return true
-	case p.maxFilters == 1: // both in one filter
-		return programs+watched <= p.maxKeys
-	case p.maxFilters == 0:
-		return true
-	}
-	return chunks(programs, p.maxKeys)+chunks(watched, p.maxKeys) <= p.maxFilters
-}
-
-func chunks(n, size int) int { return (n + size - 1) / size }
-
-// count is how many streams the keys take.
-func (p *plan) count() int {
+// count is how many streams the keys take, and by which division.
+func (p *plan) count() (n int, division uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.shares)
+	return len(p.shares), p.division
 }
 
 // uncovered is how many keys are asked of the endpoint by no stream.
@@ -317,12 +167,15 @@ func (p *plan) learn(refusal string) (how string, ok bool) {
 		limit, _ = strconv.Atoi(m[1])
 	}
 	keys := refusalKey.FindStringSubmatch(refusal)
+	limits := false // the shares must be made anew
 	switch {
 	case strings.Contains(text, refusalFilters):
 		ok = lower(&p.maxFilters, limit, p.mostFilters())
+		limits = ok
 		how = fmt.Sprintf("filters in one request: %d", p.maxFilters)
 	case strings.Contains(text, refusalKeys):
 		ok = lower(&p.maxKeys, limit, p.mostKeys())
+		limits = ok
 		how = fmt.Sprintf("keys in one filter: %d", p.maxKeys)
 	case keys != nil:
 		how = "without " + keys[1]
@@ -332,7 +185,7 @@ func (p *plan) learn(refusal string) (how string, ok bool) {
 		p.noWallets, ok, how = time.Now(), true, "without any wallet"
 	}
 	if ok {
-		p.divide(false)
+		p.divide(!limits)
 	}
 	return how, ok
 }

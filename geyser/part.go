@@ -15,11 +15,13 @@ import (
 type part struct {
 	*Subscriber
 	index      int
+	division   uint64          // plan's, by which its keys are given
 	outer      context.Context // Run's
 	sink       sink
 	stop       context.CancelCauseFunc
 	again      chan struct{} // one slot: Reconnect
 	moved      chan struct{} // one slot: a stream has got further
+	done       chan struct{} // closed when run has returned
 	goroutines sync.WaitGroup
 	fed        atomic.Int32 // streams that have brought data
 

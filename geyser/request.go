@@ -32,12 +32,16 @@ const maxMessage = 1 << 30
 // subscribeRequest asks for the transactions of a share, for every status of
 // every slot and for block metas. It replaces what was asked before on the
 // stream. As few filters of each type as possible: the sample config that most
-// hosts start from allows one.
-func (p *plan) subscribeRequest(part int) *pb.SubscribeRequest {
+// hosts start from allows one. It is nil where the keys have been divided anew
+// since: the stream is about to be ended then.
+func (p *plan) subscribeRequest(part int, division uint64) *pb.SubscribeRequest {
 	no, yes := false, true
 	processed := pb.CommitmentLevel_PROCESSED
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if division != p.division {
+		return nil
+	}
 	var s share
 	if part < len(p.shares) { // else it is about to be ended
 		s = p.shares[part]

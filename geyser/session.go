@@ -108,6 +108,10 @@ func (ss *session) stream() (end ending) {
 	wg.Go(ss.watch)
 	client := pb.NewGeyserClient(conn)
 	request := ss.prepare(client, &wg)
+	if request == nil { // Run is about to end the part
+		<-ss.ctx.Done()
+		return ending{err: ss.ctx.Err()}
+	}
 	receive := ss.receiveEvents
 	var call []grpc.CallOption
 	if ss.sink.raw != nil {
@@ -126,7 +130,8 @@ func (ss *session) stream() (end ending) {
 	return ending{err: receive(stream)}
 }
 
-// prepare asks the server what the first request depends on, and makes it.
+// prepare asks the server what the first request depends on, and makes it; nil
+// where the part's share is another stream's by now.
 func (ss *session) prepare(client pb.GeyserClient, wg *sync.WaitGroup) *pb.SubscribeRequest {
 	switch ask, first := ss.plan.asksVersion(); {
 	case first:
@@ -142,8 +147,8 @@ func (ss *session) prepare(client pb.GeyserClient, wg *sync.WaitGroup) *pb.Subsc
 	if c.asked != 0 {
 		c.asked = ss.resume.clamp(ss.ctx, client, c.asked)
 	}
-	request := ss.plan.subscribeRequest(ss.part.index)
-	if c.asked != 0 {
+	request := ss.plan.subscribeRequest(ss.part.index, ss.part.division)
+	if request != nil && c.asked != 0 {
 		request.FromSlot = &c.asked
 	}
 	return request
@@ -283,8 +288,8 @@ func (ss *session) send(stream updateStream, last *pb.SubscribeRequest) {
 		case <-pause.C:
 			widen = ss.widen
 		case <-widen:
-			request := ss.plan.subscribeRequest(ss.part.index)
-			if proto.Equal(request, last) {
+			request := ss.plan.subscribeRequest(ss.part.index, ss.part.division)
+			if request == nil || proto.Equal(request, last) {
 				continue
 			}
 			err = stream.Send(request)

@@ -196,12 +196,18 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 1)
+	tidy := time.NewTicker(partKept / 8)
+	defer tidy.Stop()
 	var parts []*part
 	for {
-		n := s.plan.count()
+		n, division := s.plan.count()
+		if len(parts) > 0 && parts[0].division != division {
+			s.retire(parts)
+			parts = nil
+		}
 		s.partCount.Store(int32(n))
 		for len(parts) < n {
-			parts = append(parts, s.start(ctx, &wg, len(parts), to, failed))
+			parts = append(parts, s.start(ctx, &wg, len(parts), division, to, failed))
 		}
 		for ; len(parts) > n; parts = parts[:len(parts)-1] {
 			parts[len(parts)-1].stop(errPlanned)
@@ -215,6 +221,8 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 		case err := <-failed:
 			return err
 		case <-s.plan.changed:
+		case <-tidy.C:
+			s.plan.tidy()
 		case <-s.again:
 			for _, p := range parts {
 				poke(p.again)
@@ -223,14 +231,29 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 	}
 }
 
+// retire ends all parts, because keys have gone from one to another: a stream
+// that ran on would be taken at a promise that it made without them, and it does
+// not show from which slot on a changed request counts. Nothing asks by the new
+// division until the consumer has heard of every end.
+func (s *Subscriber) retire(parts []*part) {
+	s.log.Info("keys have gone from one stream to another: all are opened anew", "streams", len(parts))
+	for _, p := range parts {
+		p.stop(errPlanned)
+	}
+	for _, p := range parts {
+		<-p.done
+	}
+}
+
 // start runs a part until it is stopped.
-func (s *Subscriber) start(ctx context.Context, wg *sync.WaitGroup, index int, to sink, failed chan<- error) *part {
+func (s *Subscriber) start(ctx context.Context, wg *sync.WaitGroup, index int, division uint64, to sink, failed chan<- error) *part {
 	inner, stop := context.WithCancelCause(ctx)
 	p := &part{
-		Subscriber: s, index: index, outer: ctx, sink: to, stop: stop,
-		again: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		Subscriber: s, index: index, division: division, outer: ctx, sink: to, stop: stop,
+		again: make(chan struct{}, 1), moved: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	wg.Go(func() {
+		defer close(p.done)
 		defer stop(nil)
 		if err := p.run(inner); err != nil {
 			select {
