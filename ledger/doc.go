@@ -36,9 +36,9 @@
 // Where a provider's limits split an endpoint's keys over streams (BeganPart), a
 // slot is complete once each part of the newest division is so, on a stream of
 // its own, transaction and all: a filter that is silent may be one that does not
-// work. So a part whose programs trade rarely proves slots with its next
-// transaction only; until then they go out unproved after HoldFor and the
-// checkpoint waits, then follows at once. Where a part is added, the slots between
+// work. So a part that is quiet proves slots with its next transaction only (each
+// should have a busy program); until then they go out unproved after HoldFor and
+// the checkpoint waits, then follows at once. Where a part is added, the slots between
 // the new division and what its stream begins with are missing.
 //
 // Nothing that was confirmed is ever retracted. What is proved afterwards to
