@@ -36,6 +36,7 @@ type frontier struct {
 	head       uint64 // newest slot heard of
 	maxChain   uint64 // newest slot of the confirmed chain
 	out        uint64 // newest slot confirmed to the outside
+	overdue    uint64 // what is up to it waits no longer
 	swept      uint64 // slots up to it are forgotten once they are decided
 	checkpoint uint64
 	settled    uint64
