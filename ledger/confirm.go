@@ -89,10 +89,19 @@ func (l *Ledger) uncorroborated(s *slotState) bool {
 	return false
 }
 
+// disputeFor is how long the word on what is disputed is waited for, in
+// nanoseconds: RPC's while it answers, else that of the endpoints.
+func (l *Ledger) disputeFor() int64 {
+	if l.down {
+		return int64(min(l.opt.DisputeFor, defaultDisputeFor))
+	}
+	return int64(l.opt.DisputeFor)
+}
+
 // disputed reports whether a slot waits for the word on some transactions, and
 // asks for it.
 func (l *Ledger) disputed(s *slotState, out *Effects) bool {
-	if s.wait.dispute != 0 && l.now-s.wait.dispute >= int64(l.opt.DisputeFor) {
+	if s.wait.dispute != 0 && l.now-s.wait.dispute >= l.disputeFor() {
 		return false
 	}
 	if !s.fate.dirty {
