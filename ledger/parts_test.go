@@ -157,6 +157,26 @@ func TestParts(t *testing.T) {
 			confirmed a1 101 parent=100
 			tx a2 101 z
 			confirmed a2 101 parent=100`, steps: []string{"apply x@100", "confirm 100 [x]", "apply y@101", "apply z@101", "confirm 101 [y,z]"}, check: 101},
+		"a stream of another division does not count until it says the new one": {script: `
+			began a1 100 part=0 parts=2
+			began a2 100 part=1 parts=2
+			began a3 100 part=2 parts=3
+			began a1 100 part=0 parts=3
+			tx a1 100 x
+			tx a2 100 y
+			tx a3 100 z
+			confirmed a1 100
+			confirmed a2 100
+			confirmed a3 100
+			tx a1 101 w
+			began a2 100 part=1 parts=3
+			tick 10`, steps: []string{"apply x@100", "apply y@100", "apply z@100", "apply w@101", "confirm 100 [x,y,z]"}, check: 100},
+		"RPC is not asked where an endpoint has not shown that it brings transactions": {opt: ledger.Options{Fills: true}, script: `
+			began a1 100
+			began b1 100
+			tx b1 100 y
+			confirmed a1 100
+			confirmed b1 100`, steps: []string{"apply y@100", "confirm 100 [y]"}, check: 100},
 		"divided into fewer: what both confirmed is proved by the word that says so": {script: `
 			began a1 100 part=0 parts=2
 			began a2 100 part=1 parts=2

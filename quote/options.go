@@ -32,7 +32,7 @@ type Options struct {
 	Limits    Limits
 
 	// Deadline is the most that Quote takes; default 2 s. What is sent is cut a
-	// twentieth earlier, so that the answer is out in time.
+	// tenth earlier, so that the answer is out in time even where the machine is busy.
 	Deadline time.Duration
 	// HedgeMin and HedgeMax bound how long Jupiter is waited for alone; default 150 ms
 	// and 600 ms of 2 s.

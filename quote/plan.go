@@ -29,7 +29,7 @@ type arrival struct {
 // run carries out the plan that doc.go describes.
 func (e *Engine) run(ctx context.Context, r Request) (*Answer, error) {
 	start := e.opts.Now()
-	ctx, stop := context.WithTimeoutCause(ctx, e.opts.Deadline-e.opts.Deadline/20, errDeadline)
+	ctx, stop := context.WithTimeoutCause(ctx, e.opts.Deadline-e.opts.Deadline/10, errDeadline)
 	defer stop()
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(errOutrun)

@@ -177,7 +177,7 @@ func TestDeadline(t *testing.T) {
 		if !errors.As(err, &none) || !none.Deadline || none.NoRoute {
 			t.Fatalf("%v", err)
 		}
-		if took != 1900*time.Millisecond {
+		if took != 1800*time.Millisecond {
 			t.Errorf("after %v", took)
 		}
 		for _, s := range none.Sources {
@@ -205,7 +205,7 @@ func TestPythIsTheLast(t *testing.T) {
 			if len(a.Warnings) != 1 || a.Warnings[0].Code != quote.WarnIndicativeOnly {
 				t.Errorf("%+v", a.Warnings)
 			}
-			if f == quotetest.Forbidden && took != 0 || took > 1900*time.Millisecond {
+			if f == quotetest.Forbidden && took != 0 || took > 1800*time.Millisecond {
 				t.Errorf("%s: after %v", f, took)
 			}
 		})

@@ -253,7 +253,7 @@ func TestRetries(t *testing.T) {
 			r.services.Jupiter.Set(fault)
 			_, took, err := r.quote(oneSOL())
 			var none *quote.NoQuoteError
-			if !errors.As(err, &none) || took > 1900*time.Millisecond {
+			if !errors.As(err, &none) || took > 1800*time.Millisecond {
 				t.Fatalf("%s: after %v, %v", fault, took, err)
 			}
 			got := result(none.Sources, quote.NameJupiter).Tries
@@ -264,7 +264,7 @@ func TestRetries(t *testing.T) {
 			case tries > 0 && got != tries:
 				t.Errorf("%s: %d tries, want %d", fault, got, tries)
 			case tries == 0 && (got < 3 || got > 6): // waits of 100-200, 200-400, 400-800, 800-1000 ms
-				t.Errorf("%s: %d tries in 1.9 s", fault, got)
+				t.Errorf("%s: %d tries in 1.8 s", fault, got)
 			}
 		})
 	}
