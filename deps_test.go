@@ -41,12 +41,13 @@ var ownImports = []struct {
 	{"ledger", []string{"."}},
 	{"quote", []string{"."}},
 	{"quote/quotetest", []string{"."}}, // Jupiter, DFlow, Hashflow and Hermes, for tests and demos
+	{"swap", []string{".", "quote", "rpcpool"}}, // a quote's transaction, held against the quote
 	{"stream", []string{".", "stream/wire"}},
 	{"stream/wire", []string{"."}},
 	{"stream/client", []string{".", "stream/wire"}},
 	{"stream/web", nil},
 	{"stream/web/browsertest", nil}, // tests only
-	{"api", []string{".", "stream/wire", "quote"}},
+	{"api", []string{".", "stream/wire", "quote", "swap"}},
 	{"rpcpool", []string{"."}}, // Solana RPC endpoints, asked in turn
 	{"tokens", []string{".", "rpcpool"}},
 	{"rpctest", []string{".", "geyser", "geyser/capture"}}, // an RPC server, for tests and drills

@@ -275,7 +275,6 @@ func (ss *session) heardOf(slot uint64) {
 // deliver hands an event over, and measures how a transaction came here.
 func (ss *session) deliver(e *Event) bool {
 	isTx, created, received := e.Kind == KindTx, e.CreatedAt, e.ReceivedAt
-	ss.spoke = true
 	if !ss.hand(ss.ctx, e) {
 		return false
 	}
@@ -291,6 +290,7 @@ func (ss *session) deliver(e *Event) bool {
 // hand waits where out is full; gRPC then stops reading, and the server feels
 // it. The event is not ours afterwards. It gives up when ctx ends.
 func (ss *session) hand(ctx context.Context, e *Event) bool {
+	ss.spoke = true // of a promise alone too: it is hoped for until it ends
 	select {
 	case ss.sink.events <- e:
 		return true

@@ -116,3 +116,18 @@ func TestEventReleaseLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestPromiseIsTakenBack: a stream that brought nothing but the promise of where it
+// begins is told to have ended, or it would be hoped for for ever.
+func TestPromiseIsTakenBack(t *testing.T) {
+	ghost := func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error {
+		// A stage that only a newer server knows tells where the stream is, and is
+		// not passed on.
+		return say(s, slotUpdate(100, pb.SlotStatus(42)))
+	}
+	r := start(t, serve(t, ghost, func(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error { return hold(s) }), 4)
+	began, ended := r.any(t), r.any(t)
+	if began.Kind != KindStreamStart || ended.Kind != KindStreamEnd || began.Stream != ended.Stream {
+		t.Errorf("got %v of stream %d, then %v of stream %d", began.Kind, began.Stream, ended.Kind, ended.Stream)
+	}
+}

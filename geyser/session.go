@@ -32,8 +32,8 @@ type session struct {
 	// owned by the receiving goroutine
 	wire      *WireDecoder
 	coverage  coverage
-	parts     int // as announced
-	spoke     bool
+	parts     int  // as announced
+	spoke     bool // the consumer has heard of it
 	firstData time.Time
 	pings     int32
 	badSeen   bool // a decode error was logged

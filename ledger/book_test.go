@@ -219,7 +219,7 @@ func (b *book) tick(ms int64) {
 //	tx a1 100 sig [bank=3] [index=1] [amount=5]
 //	created|processed|confirmed|finalized|dead|shred|completed a1 100 [parent=99] [bank=3]
 //	block a1 100 parent=99 [time=5]           filled 100 · skipped 100
-//	lost 100 105 reason · absent 100 sig · start 100
+//	lost 100 105 reason · absent 100 sig · start 100 · filler down|up
 func (b *book) run(script string) []string {
 	b.t.Helper()
 	b.log = nil
@@ -280,6 +280,8 @@ func (b *book) line(w []string) {
 		b.l.Lost(num(w[1]), num(w[2]), w[3], &b.out)
 	case w[0] == "absent":
 		b.l.Absent(swapcast.TxRef{Slot: num(w[1]), Signature: sig(w[2])}, &b.out)
+	case w[0] == "filler":
+		b.l.FillerDown(w[1] == "down")
 	case w[0] == "start":
 		b.l.Start(num(w[1]))
 	default:

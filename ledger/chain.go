@@ -95,7 +95,7 @@ func (l *Ledger) judgeLate(e *entry, out *Effects) {
 		if l.opt.Fills && e.seen&s.rpc == 0 && !e.asked && s.wait.asks < l.opt.MaxDisputes {
 			l.ask(e, out)
 		}
-		if e.asked && e.seen&s.rpc == 0 && l.now < s.wait.dispute+int64(l.opt.DisputeFor) {
+		if e.asked && e.seen&s.rpc == 0 && l.now < s.wait.dispute+l.disputeFor() {
 			if !e.queued {
 				e.queued = true
 				l.late = append(l.late, e.ref())

@@ -48,13 +48,29 @@ func (l *Ledger) next() (s *slotState, clear bool) {
 
 // ready reports whether a slot goes out now.
 func (l *Ledger) ready(s *slotState, clear bool, out *Effects) bool {
-	if l.now-s.wait.chain >= int64(l.opt.HoldFor) {
+	if s.slot <= l.front.overdue || l.heldOut(s) {
 		return true
 	}
 	if !clear || !s.complete() && s.slot >= l.front.floor {
 		return false
 	}
 	return !l.uncorroborated(s) && !l.disputed(s, out)
+}
+
+// heldOut reports whether the slot has waited for as long as any may.
+func (l *Ledger) heldOut(s *slotState) bool { return l.now-s.wait.chain >= int64(l.opt.HoldFor) }
+
+// findOverdue finds the newest slot that has waited for HoldFor: nothing older
+// holds it any longer, though it was filled a moment ago itself and has others
+// before it that are not. A fill of hours would hold all that is new else.
+func (l *Ledger) findOverdue() {
+	f := &l.front
+	for n := f.maxChain; n > max(f.out, f.overdue); n-- {
+		if s := l.win.get(n); s != nil && s.fate.chain && !s.fate.out && l.heldOut(s) {
+			f.overdue = n
+			return
+		}
+	}
 }
 
 // uncorroborated reports whether a slot waits for the word of other streams: one
@@ -73,10 +89,19 @@ func (l *Ledger) uncorroborated(s *slotState) bool {
 	return false
 }
 
+// disputeFor is how long the word on what is disputed is waited for, in
+// nanoseconds: RPC's while it answers, else that of the endpoints.
+func (l *Ledger) disputeFor() int64 {
+	if l.down {
+		return int64(min(l.opt.DisputeFor, defaultDisputeFor))
+	}
+	return int64(l.opt.DisputeFor)
+}
+
 // disputed reports whether a slot waits for the word on some transactions, and
 // asks for it.
 func (l *Ledger) disputed(s *slotState, out *Effects) bool {
-	if s.wait.dispute != 0 && l.now-s.wait.dispute >= int64(l.opt.DisputeFor) {
+	if s.wait.dispute != 0 && l.now-s.wait.dispute >= l.disputeFor() {
 		return false
 	}
 	if !s.fate.dirty {

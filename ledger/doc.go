@@ -29,9 +29,10 @@
 // said CONFIRMED of it itself, was not cut, and brought a transaction of that
 // slot or a later one: slot updates alone do not show that the filter of the
 // transactions works. Or RPC filled it. It is held no longer than HoldFor for
-// that, then confirmed with what there is and counted as unproved. A complete slot
-// waits for other streams that keep up, for Corroborate at most, so that their
-// copies are compared before anything is final.
+// that, then confirmed with what there is and counted as unproved; so is whatever
+// is before it, be it filled a moment ago: a hole holds what is behind it once. A
+// complete slot waits for other streams that keep up, for Corroborate at most, so
+// that their copies are compared before anything is final.
 //
 // Where a provider's limits split an endpoint's keys over streams (BeganPart), a
 // slot is complete once each part of the newest division is so, on a stream of

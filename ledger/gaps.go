@@ -98,6 +98,7 @@ func (l *Ledger) Tick(now int64, out *Effects) {
 	l.begin(now)
 	l.tickLate(out)
 	l.missing(out)
+	l.findOverdue()
 	l.advance(out)
 	l.opt.Metrics.sizes(l)
 }

@@ -15,6 +15,7 @@ type Ledger struct {
 
 	// Owned by the goroutine that calls.
 	now     int64 // newest time heard of, Unix nanoseconds
+	down    bool  // the filler cannot answer
 	win     window
 	idx     index
 	src     sources
@@ -36,6 +37,7 @@ type frontier struct {
 	head       uint64 // newest slot heard of
 	maxChain   uint64 // newest slot of the confirmed chain
 	out        uint64 // newest slot confirmed to the outside
+	overdue    uint64 // what is up to it waits no longer
 	swept      uint64 // slots up to it are forgotten once they are decided
 	checkpoint uint64
 	settled    uint64
@@ -111,6 +113,10 @@ func (l *Ledger) Ended(src Source, now int64) {
 	l.src.end(st)
 	l.front.moved = true
 }
+
+// FillerDown says whether the filler can answer now. What is disputed is not
+// waited for long while it cannot.
+func (l *Ledger) FillerDown(down bool) { l.down = down }
 
 // at lets time pass: it never goes back.
 func (l *Ledger) at(now int64) { l.now = max(l.now, now) }

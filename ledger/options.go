@@ -15,7 +15,7 @@ type Options struct {
 	// it is in time for once. Negative: not at all. Default 250 ms.
 	Corroborate time.Duration
 	// DisputeFor is how long such a slot waits for the word on transactions that
-	// are disputed. Default 2 s.
+	// are disputed, and no longer than the default while FillerDown. Default 2 s.
 	DisputeFor time.Duration
 	// MissingGrace is how long slots must have been out of every running
 	// stream's reach before they are asked for. Default 1 s.
@@ -36,13 +36,16 @@ type Options struct {
 	Metrics *Metrics
 }
 
+// defaultDisputeFor is Options.DisputeFor's, and its bound without a filler.
+const defaultDisputeFor = 2 * time.Second
+
 // withDefaults returns the options with zero values replaced.
 func (o Options) withDefaults() Options {
 	setDefault(&o.HoldFor, 10*time.Second)
 	if o.Corroborate == 0 {
 		o.Corroborate = 250 * time.Millisecond
 	}
-	setDefault(&o.DisputeFor, 2*time.Second)
+	setDefault(&o.DisputeFor, defaultDisputeFor)
 	setDefault(&o.MissingGrace, time.Second)
 	setDefault(&o.AskAgain, 15*time.Second)
 	setDefault(&o.KeepSlots, 64)

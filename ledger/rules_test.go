@@ -385,6 +385,21 @@ func TestRules(t *testing.T) {
 			confirmed a1 100
 			tick 1000
 			tick 1000`, steps: []string{"apply x@100", "apply q@101", "disputed x@100", "confirm 100 [x]"}, check: 100},
+		"copies differ and RPC is down: two seconds, whatever DisputeFor": {opt: ledger.Options{Fills: true, DisputeFor: 9 * time.Second}, script: `
+			began a1 100
+			began b1 100
+			tx a1 100 x amount=5
+			tx b1 100 x amount=6
+			tx a1 101 q amount=5
+			tx b1 101 q amount=6
+			confirmed a1 100
+			tick 2000
+			filler down
+			tick 1
+			filler up
+			tx a1 102 z
+			confirmed a1 101 parent=100
+			tick 8999`, steps: []string{"apply x@100", "apply q@101", "disputed x@100", "confirm 100 [x]", "apply z@102", "disputed q@101"}, check: 100},
 		"invented: RPC knows nothing of it": {opt: fills, script: `
 			began a1 100
 			began b1 100

@@ -13,11 +13,6 @@ const (
 	// dustUSD is the value below which a trade is left out of candles: it costs
 	// nothing to make any number of them.
 	dustUSD = 0.01
-	// lateSeconds and restartTrades do for the clock what lateSlots and
-	// restartTransactions do for slots: so many trades in a row from longer ago
-	// than that are a clock that was set back, fewer are stragglers.
-	lateSeconds   = 120
-	restartTrades = 32
 	// daySeconds is what Day looks back over, in steps of dayStep.
 	daySeconds = 24 * 60 * 60
 	dayStep    = swapcast.Interval15m
@@ -181,58 +176,6 @@ func (k *candleBook) count() int {
 	return n
 }
 
-// candleClock is the time by which candles end: the newest block time seen.
-type candleClock struct {
-	now    uint32
-	epoch  uint32 // grows when the clock is set back
-	behind int    // trades in a row from long before now
-}
-
-// timeSwap takes the time of a swap that begins to be applied.
-func (m *Market) timeSwap(s *swapcast.Swap, receivedAt int64, restart bool) {
-	at, ok := timeOf(s, receivedAt)
-	if !ok {
-		m.swapTime = 0
-		return
-	}
-	m.swapTime = at
-	if m.opts.NoRestarts && m.time.slot-s.Slot > lateSlots {
-		return // the clock is the present's
-	}
-	m.clock.see(at, restart)
-}
-
-// see takes the time of a trade, where restart says that the slots began anew.
-func (c *candleClock) see(at uint32, restart bool) {
-	switch {
-	case at >= c.now:
-		c.now, c.behind = at, 0
-		return
-	case c.now-at <= lateSeconds && !restart:
-		c.behind = 0
-		return
-	}
-	if c.behind++; restart || c.behind >= restartTrades {
-		c.now, c.behind = at, 0
-		c.epoch++
-	}
-}
-
-// over tells whether the interval that holds a moment has ended.
-func (c *candleClock) over(at, length uint32) bool {
-	return at < c.now && c.now-(at-at%length) >= length
-}
-
-// timeOf is the time of a swap in whole seconds: its block's, else that of its
-// receipt. False where there is none that a bar can hold.
-func timeOf(s *swapcast.Swap, receivedAt int64) (uint32, bool) {
-	at := s.BlockTime
-	if at == 0 {
-		at = receivedAt / 1e9
-	}
-	return uint32(at), at > 0 && at < math.MaxUint32-daySeconds //nolint:gosec // the bounds are the second result
-}
-
 // candle takes a trade of a mint into its candles.
 func (m *Market) candle(ms *mintState, c *contribution, receivedAt int64) {
 	if c.at == 0 || c.volume < dustUSD || !ms.state.priced {
@@ -304,30 +247,6 @@ func (m *Market) clearCandles(ms *mintState) {
 	m.candleUse.remove(ms)
 	m.journal.came(coming{what: candlesReplaced, ms: ms, candles: ms.candles})
 	ms.candles = nil
-}
-
-// Tick tells the market the chain's time in Unix seconds, so that candles end
-// where nothing trades. An earlier time than the one known changes nothing.
-func (m *Market) Tick(unix int64) {
-	if unix <= 0 || unix >= math.MaxUint32-daySeconds {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tick(unix)
-}
-
-func (m *Market) tick(unix int64) {
-	m.recordTick(unix)
-	m.clock.now = max(m.clock.now, uint32(unix)) //nolint:gosec // Tick has the bounds
-}
-
-// Time is the chain's time in Unix seconds, by which candles end; 0 before the
-// first trade.
-func (m *Market) Time() int64 {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return int64(m.clock.now)
 }
 
 // Candle returns a mint's newest candle of an interval: the present one, or the

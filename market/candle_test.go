@@ -271,7 +271,7 @@ func TestCandlesAreBounded(t *testing.T) {
 	if m.Candles(mint(109), swapcast.Interval1s, 10) == nil || m.Candles(swapcast.USDC(), swapcast.Interval1s, 10) == nil {
 		t.Error("those that trade lost theirs")
 	}
-	if n := counter(t, reg, "swapcast_market_evictions_total", "kind", "candles"); n == 0 {
+	if n := counts(t, reg)["swapcast_market_evictions_total,candles,limit"]; n == 0 {
 		t.Error("not counted")
 	}
 }

@@ -119,6 +119,12 @@
 // alone publishes no other token: their next trade does, and readers of Price
 // get the recomputed figure at once.
 //
+// A launch curve is shown as migrated when the mint trades elsewhere after the
+// swap that completed it. Where that one was missed it takes progress of 0.9 at
+// least, or unknown progress, and a pool of the kind that such curves migrate to
+// that opened later and trades 150 slots after the curve's last swap; a curve that
+// was seen at less, and then missed to its end, stays as it was seen.
+//
 // A swap gives two trades, one for each mint, both of the same dollar value:
 // that of the reference side where there is one (stable before SOL), else of
 // the side whose price is trusted more. A trade of fewer than 100 raw units of
@@ -136,8 +142,16 @@
 // trader who turns around counts as well: what was traded is told, not what it is
 // worth for a place in a list.
 //
-// Time is the swap's block time, or that of its receipt where it has none;
-// intervals begin at whole multiples of their length since 1970. An interval is
+// Time is the swap's block time. A source that has none is told from one whose
+// first block is not over yet by waiting: until Options.BlockTimeWithin has passed
+// between receipts and no block time was seen, a swap without one makes no candle;
+// then its time of receipt stands in for it, until the first block time: that sets
+// the clock anew, forgets the candles that times of receipt had made, and from
+// then on a swap without one makes no candle again. The chain may run minutes
+// behind the time of receipt, and a candle is either's. What is left out is
+// counted (candle_untimed), what is forgotten too.
+//
+// Intervals begin at whole multiples of their length since 1970. An interval is
 // over once the newest block time seen anywhere (or told by Tick) reaches its
 // end. What comes later is left out of it and counted (candle_late): a final
 // candle changes no more. Longer intervals that are still open take it. A clock

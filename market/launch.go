@@ -100,10 +100,21 @@ func (p *pool) launches(ms *mintState) bool {
 	return p.state.curve.Stage != swapcast.CurveNone && p.base == ms && p.quote.reference()
 }
 
+const (
+	// nearlyComplete is the progress from which a curve may have been completed by
+	// swaps that were not seen.
+	nearlyComplete = 0.9
+	// silentSlots is how long such a curve has to be silent while the mint trades
+	// elsewhere, about a minute.
+	silentSlots = 150
+)
+
 // curveOf is how far the curve that sells the mint has come. It is migrated once
-// the mint has traded elsewhere since the curve was complete, or, where the swap
-// that completed it was not seen, once the mint began to trade where such a curve
-// migrates to and the curve fell silent: a swap of the curve takes that back.
+// the mint has traded elsewhere since the curve was complete. Where the swap that
+// completed it was not seen, it is once it was nearly complete, or of unknown
+// progress, and the mint trades in a pool of the kind that such a curve migrates to,
+// which opened after the curve's last swap, silentSlots after that: anybody can open
+// such a pool at any time. A swap of the curve takes that back.
 func (p *pool) curveOf(ms *mintState) swapcast.Curve {
 	if !p.launches(ms) {
 		return swapcast.Curve{}
@@ -114,11 +125,17 @@ func (p *pool) curveOf(ms *mintState) swapcast.Curve {
 		if to.curve.Stage != swapcast.CurveNone || to.timeline != st.timeline {
 			continue
 		}
-		if st.curve.Stage == swapcast.CurveComplete && to.slot >= st.slot || migratesTo(p.dex, q.dex) && to.firstSlot > st.slot {
+		if st.curve.Stage == swapcast.CurveComplete && to.slot >= st.slot ||
+			st.nearlyComplete() && migratesTo(p.dex, q.dex) && to.firstSlot > st.slot && to.slot >= st.slot+silentSlots {
 			return swapcast.Curve{Stage: swapcast.CurveMigrated, Progress: 1, Known: true}
 		}
 	}
 	return st.curve
+}
+
+// nearlyComplete tells whether swaps that were not seen may have completed a curve.
+func (st *poolState) nearlyComplete() bool {
+	return !st.curve.Known || st.curve.Progress >= nearlyComplete
 }
 
 // migratesTo says where a DEX's complete curves go, past homes included.

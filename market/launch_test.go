@@ -63,23 +63,38 @@ func TestCurveStages(t *testing.T) {
 			{"meteora-dlmm", 3, 1_005, none, migrated},
 		}},
 		{"the last swap was not seen", []step{
-			{"pumpfun", 1, 1_000, sold(0.97), sold(0.97)},
-			{"pumpswap", 2, 1_003, none, migrated},
+			{"pumpfun", 1, 1_000, sold(0.9), sold(0.9)},
+			{"pumpswap", 2, 1_003, none, sold(0.9)},
+			{"pumpswap", 2, 1_149, none, sold(0.9)}, // not silent for long enough
+			{"pumpswap", 2, 1_150, none, migrated},
 		}},
 		{"a pool of the destination's kind while the curve lives", []step{
-			{"pumpfun", 1, 1_000, sold(0.25), sold(0.25)},
-			{"pumpswap", 2, 1_001, none, migrated}, // as far as one can tell, until
-			{"pumpfun", 1, 1_002, sold(0.30), sold(0.30)},
-			{"pumpswap", 2, 1_003, none, sold(0.30)},
+			{"pumpfun", 1, 1_000, sold(0.95), sold(0.95)},
+			{"pumpswap", 2, 1_001, none, sold(0.95)},
+			{"pumpfun", 1, 1_002, sold(0.96), sold(0.96)},
+			{"pumpswap", 2, 9_000, none, sold(0.96)}, // opened before the curve's last swap
+		}},
+		{"silence that ends", []step{
+			{"pumpfun", 1, 1_000, sold(0.95), sold(0.95)},
+			{"pumpswap", 2, 1_200, none, migrated}, // as far as one can tell, until
+			{"pumpfun", 1, 1_201, sold(0.96), sold(0.96)},
+		}},
+		{"a pool of the destination's kind beside a curve that nobody buys", []step{
+			{"pumpfun", 1, 1_000, sold(0.3), sold(0.3)},
+			{"pumpswap", 2, 1_001, none, sold(0.3)},
+			{"pumpswap", 2, 9_000, none, sold(0.3)},
+			{"pumpfun", 1, 9_001, sold(0.89), sold(0.89)},
+			{"pumpswap", 3, 20_000, none, sold(0.89)},
 		}},
 		{"progress unknown", []step{
 			{"moonshot", 1, 1_000, unknown, unknown},
-			{"raydium-v4", 2, 1_001, none, migrated},
+			{"raydium-v4", 2, 1_001, none, unknown},
+			{"raydium-v4", 2, 1_150, none, migrated},
 		}},
 		{"other launch pads", []step{
-			{"raydium-launchlab", 1, 1_000, sold(0.5), sold(0.5)},
-			{"pumpswap", 2, 1_001, none, sold(0.5)},
-			{"raydium-cpmm", 3, 1_002, none, migrated},
+			{"raydium-launchlab", 1, 1_000, sold(0.95), sold(0.95)},
+			{"pumpswap", 2, 1_200, none, sold(0.95)},
+			{"raydium-cpmm", 3, 1_300, none, migrated},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -30,6 +30,7 @@ const (
 	evictPoolWithMint
 	evictTradesLimit
 	evictCandlesLimit
+	evictCandlesReceipt
 )
 
 // Why a swap or a part of it was not used.
@@ -44,6 +45,7 @@ const (
 	refuseRestart
 	refuseWash
 	refuseCandleLate
+	refuseCandleUntimed
 )
 
 // NewMetrics makes the market's metrics and registers them; a nil Registerer
@@ -76,6 +78,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			evictPoolWithMint: ev.WithLabelValues("pool", "mint_forgotten"),
 			evictTradesLimit:  ev.WithLabelValues("trades", "limit"),
 			evictCandlesLimit: ev.WithLabelValues("candles", "limit"),
+			// First block time after times of receipt.
+			evictCandlesReceipt: ev.WithLabelValues("candles", "block_time"),
 		},
 		ignored: map[refusal]prometheus.Counter{
 			refuseZeroAmount: ig.WithLabelValues("zero_amount"),
@@ -88,6 +92,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			refuseRestart:    ig.WithLabelValues("timeline_restart"),
 			refuseWash:       ig.WithLabelValues("wash_trade"),
 			refuseCandleLate: ig.WithLabelValues("candle_late"),
+			// No block time where there are some, or should be soon.
+			refuseCandleUntimed: ig.WithLabelValues("candle_untimed"),
 		},
 		journaled: gauge("swapcast_market_journal_swaps", "Swaps that a retraction can take back, as of the last time that slots were settled."),
 		forgotten: counter("swapcast_market_journal_overflow_total", "Swaps made final because the journal was full, before their slots were settled."),

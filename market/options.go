@@ -50,6 +50,10 @@ type Options struct {
 	// journal. It costs about 2 kB a swap that is not yet settled. Beyond it
 	// the oldest are forgotten and counted.
 	JournalSwaps int
+	// BlockTimeWithin is for how long after the first swap's receipt a block time is
+	// waited for before times of receipt make candles; default 0, not at all. A
+	// source that tells block times tells the first with its first whole block.
+	BlockTimeWithin time.Duration
 	// StaleAfter is how long after the last receipt readers call a price stale;
 	// default one minute.
 	StaleAfter time.Duration

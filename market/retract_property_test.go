@@ -175,6 +175,7 @@ type chain struct {
 	tx          byte
 	mints       []solana.PublicKey
 	odd         bool
+	untimed     int // transactions before the first that has a block time
 }
 
 var jitoSOL = solana.MustPublicKeyFromBase58("J1toso1uCk3RLmjorhTtrVwY9HJ7X8V9yYac6Y7kGCPn")
@@ -192,8 +193,9 @@ func newChain(t *rapid.T, odd bool) *chain {
 func (c *chain) transaction() []*swapcast.Swap {
 	c.tx++
 	slot, block := c.slot-uint64(rapid.IntRange(0, 2).Draw(c.t, "behind")), int64(c.block)
-	if c.odd && rapid.IntRange(0, 9).Draw(c.t, "untimed") == 0 {
+	if c.untimed > 0 || c.odd && rapid.IntRange(0, 9).Draw(c.t, "untimed") == 0 {
 		block = 0
+		c.untimed--
 	}
 	var swaps []*swapcast.Swap
 	for i := range rapid.IntRange(1, 3).Draw(c.t, "swaps") {
@@ -215,7 +217,7 @@ func (c *chain) swap() *swapcast.Swap {
 		MintIn: c.mints[in], MintOut: c.mints[out],
 		AmountIn: amount.Draw(t, "amount in"), AmountOut: amount.Draw(t, "amount out"),
 		DecimalsIn: chainDecimals(in), DecimalsOut: chainDecimals(out), Trader: key('t', uint64(rapid.IntRange(0, 2).Draw(t, "trader"))),
-		FeeBps: 25, ReceivedAt: fixedNow().UnixNano() + int64(c.tx),
+		FeeBps: 25, ReceivedAt: fixedNow().UnixNano() + int64(c.tx)*3e8,
 	}
 	// One pool a pair and DEX, now and then another pair's.
 	lo, hi := min(in, out), max(in, out)
@@ -289,8 +291,12 @@ func TestRetractIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := smallBounds()
 		o.MaxCandles, o.IdleSlots = rapid.IntRange(20, 90).Draw(t, "candles"), 30
+		o.BlockTimeWithin = time.Duration(rapid.IntRange(0, 3).Draw(t, "wait")) * time.Second
 		bound := rapid.SampledFrom([]int{1_000, 1_000, 12}).Draw(t, "journal")
 		h, c := newHistory(o, bound), newChain(t, true)
+		// The chain runs behind or ahead, and its time is known from the start or later.
+		c.block -= uint64(rapid.IntRange(0, 110).Draw(t, "lag"))
+		c.untimed = rapid.IntRange(0, 20).Draw(t, "first untimed")
 		var r market.Retraction
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			switch rapid.IntRange(0, 19).Draw(t, "step") {
@@ -301,10 +307,14 @@ func TestRetractIsExact(t *testing.T) {
 			case 0, 1:
 				h.do(step{tick: int64(c.block) + int64(rapid.IntRange(-3, 70).Draw(t, "tick"))})
 			case 2:
-				h.do(step{tokens: []swapcast.Token{{
-					Mint: mint(rapid.Uint64Range(0, 8).Draw(t, "listed")), Known: rapid.Bool().Draw(t, "known"),
-					Decimals: rapid.Uint8Range(5, 7).Draw(t, "decimals"),
-				}}})
+				var list []swapcast.Token // few mints, so that many are listed before, or twice at once
+				for range rapid.IntRange(1, 3).Draw(t, "tokens") {
+					list = append(list, swapcast.Token{
+						Mint: mint(rapid.Uint64Range(0, 3).Draw(t, "listed")), Known: rapid.Bool().Draw(t, "known"),
+						Decimals: rapid.Uint8Range(5, 7).Draw(t, "decimals"), Symbol: rapid.StringMatching(`[A-C]`).Draw(t, "symbol"),
+					})
+				}
+				h.do(step{tokens: list})
 			case 3: // a replay that begins again
 				c.slot -= 1_000
 				for range 34 {

@@ -246,8 +246,13 @@ func TestFaultMatrixReal(t *testing.T) {
 	rng.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] })
 	m := newSocketMatrix(t)
 	start := time.Now()
+	stop := make(chan struct{})
+	stalls := make(chan time.Duration)
+	go func() { stalls <- worstStall(stop) }()
 	results := m.run(list, time.Second/50)
 	took := time.Since(start)
+	close(stop)
+	stall := <-stalls
 	type row struct {
 		requests, ok, none, wrong int
 		slowest                   time.Duration
@@ -298,10 +303,26 @@ func TestFaultMatrixReal(t *testing.T) {
 		w := rows[n]
 		fmt.Fprintf(&text, "%-34s %9d %9d %9d %6d %8.3fs\n", n, w.requests, w.ok, w.none, w.wrong, w.slowest.Seconds())
 	}
-	fmt.Fprintf(&text, "%d requests in %.0f s (%.1f a second), p50 %.3f s, p99 %.3f s, slowest %.3f s",
+	fmt.Fprintf(&text, "%d requests in %.0f s (%.1f a second), p50 %.3f s, p99 %.3f s, slowest %.3f s; this process stood still for up to %.3f s",
 		len(list), took.Seconds(), float64(len(list))/took.Seconds(),
-		times[len(times)/2].Seconds(), times[len(times)*99/100].Seconds(), times[len(times)-1].Seconds())
+		times[len(times)/2].Seconds(), times[len(times)*99/100].Seconds(), times[len(times)-1].Seconds(),
+		stall.Seconds())
 	t.Log(text.String())
+}
+
+// worstStall is by how much a timer of 5 ms was late at worst: what a busy machine
+// adds to any deadline.
+func worstStall(stop <-chan struct{}) (worst time.Duration) {
+	const every = 5 * time.Millisecond
+	for {
+		start := time.Now()
+		select {
+		case <-time.After(every):
+			worst = max(worst, time.Since(start)-every)
+		case <-stop:
+			return worst
+		}
+	}
 }
 
 // newRigWith is newRig for a change that needs the stand-ins too.

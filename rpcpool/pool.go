@@ -69,6 +69,18 @@ func (p *Pool) Hosts() []string {
 	return hosts
 }
 
+// Down reports whether every endpoint's breaker is open: nothing is answered now.
+func (p *Pool) Down() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.endpoints {
+		if e.failures < p.o.BreakAfter {
+			return false
+		}
+	}
+	return true
+}
+
 // Close closes idle connections.
 func (p *Pool) Close() { p.doer.CloseIdleConnections() }
 

@@ -287,6 +287,9 @@ func TestBreaker(t *testing.T) {
 		p := newPool(t, o)
 		open := func(want float64) {
 			t.Helper()
+			if p.Down() != (want == 1) {
+				t.Fatalf("down: %t", p.Down())
+			}
 			families, err := registry.Gather()
 			if err != nil {
 				t.Fatal(err)

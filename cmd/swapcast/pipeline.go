@@ -71,6 +71,7 @@ type running struct {
 type filler interface {
 	Missing(from, to uint64)
 	Disputed(ref swapcast.TxRef)
+	Down() bool // nobody answers it now
 }
 
 // ledgerTick is how often the ledger is told that time passes.
@@ -92,7 +93,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 	}
 	if rules.Fills {
 		// RPC's word is worth more than a vote: it is waited for as long as a slot
-		// waits for anything.
+		// waits for anything, while RPC answers at all.
 		rules.DisputeFor = s.config.HoldFor
 	}
 	if s.upstream.repeats {
@@ -161,6 +162,9 @@ func (p *pipeline) facts() <-chan swapcast.Token {
 // tick lets time pass.
 func (p *pipeline) tick(now int64) {
 	p.tickedAt = now
+	if p.filler != nil {
+		p.ledger.FillerDown(p.filler.Down())
+	}
 	p.ledger.Tick(now, &p.effects)
 	p.carryOut()
 	p.checkpoint.Store(p.ledger.Checkpoint())

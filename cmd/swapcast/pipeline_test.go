@@ -118,7 +118,7 @@ func TestNewTimelineKeepsWallets(t *testing.T) {
 	r.tx(src, change(90_001, 1, 5))
 	r.status(src, 90_001, swapcast.SlotConfirmed)
 	r.pass(time.Minute)
-	r.p.corrects.add(swapcast.USDC(), swapcast.Interval1s, 1)
+	r.p.corrects.add(swapcast.USDC(), swapcast.Interval1s, 1, false)
 	if got := r.balances(owner, swapcast.Confirmed); len(got) != 1 || got[0].Amount != 5 {
 		t.Fatalf("before: %+v", got)
 	}

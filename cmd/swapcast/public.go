@@ -251,30 +251,23 @@ type settledMarket struct {
 // Candles are those of the confirmed market where it has closed them, and of the
 // processed one since.
 func (m settledMarket) Candles(mint solana.PublicKey, interval swapcast.Interval, limit int) []swapcast.Candle {
-	candles := m.Market.Candles(mint, interval, limit)
-	if len(candles) == 0 {
+	candles, settled := m.Market.Candles(mint, interval, limit), m.confirmed.Candles(mint, interval, limit)
+	for len(settled) > 0 && !settled[len(settled)-1].Final {
+		settled = settled[:len(settled)-1]
+	}
+	if len(settled) == 0 {
 		return candles
 	}
-	settled := m.confirmed.Candles(mint, interval, limit)
-	// A mint's first trades may have been taken for a second too early, too.
-	for now := m.confirmed.Time(); len(settled) > 0 && len(candles) > 0 && candles[0].Start < settled[0].Start && candles[0].Start+interval.Seconds() <= now; {
-		candles = candles[1:]
+	for i := range settled {
+		settled[i].Commitment = swapcast.Processed
 	}
-	for i, j := 0, 0; i < len(candles) && j < len(settled); {
-		switch {
-		case settled[j].Start < candles[i].Start:
-			j++
-		case settled[j].Start > candles[i].Start:
-			i++
-		default:
-			if settled[j].Final {
-				candles[i] = settled[j]
-				candles[i].Commitment = swapcast.Processed
-			}
-			i, j = i+1, j+1
+	last := settled[len(settled)-1].Start
+	for i := range candles {
+		if candles[i].Start > last {
+			settled = append(settled, candles[i])
 		}
 	}
-	return candles
+	return settled[max(0, len(settled)-limit):]
 }
 
 // maxWindowMS is the largest window_ms that the WebSocket takes.

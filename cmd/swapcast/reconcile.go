@@ -16,7 +16,8 @@ import (
 type reconciler struct {
 	left    prometheus.Counter // candles for which there was no room
 	open    map[candleKey]struct{}
-	settled int64 // the time up to which they were looked at last
+	done    map[candleKey]struct{} // compared already, of the last maxFlatBack intervals
+	settled int64                  // the time up to which they were looked at last
 }
 
 type candleKey struct {
@@ -36,30 +37,34 @@ func newReconciler(registry prometheus.Registerer) reconciler {
 		Help: "Candles of processed clients that will not be compared with the confirmed ones: too many were open.",
 	})
 	registry.MustRegister(left)
-	return reconciler{left: left, open: make(map[candleKey]struct{})}
+	return reconciler{left: left, open: make(map[candleKey]struct{}), done: make(map[candleKey]struct{})}
 }
 
 // note remembers the candles of a confirmed transaction that somebody listens
 // to: the one that it belongs to, and the one that the processed market took it
-// for.
-func (r *reconciler) note(tx *ledger.Tx, at int64, s *stream.Server) {
+// for. One that was compared already is not again, unless the transaction is late:
+// then it has changed since.
+func (r *reconciler) note(tx *ledger.Tx, at int64, late bool, s *stream.Server) {
 	for i := range tx.Swaps {
 		swap := &tx.Swaps[i]
 		for _, mint := range [2]solana.PublicKey{swap.MintIn, swap.MintOut} {
 			for interval := range s.CandlesWantedAt(mint, swapcast.Processed).All() {
-				r.add(mint, interval, at)
-				r.add(mint, interval, swap.BlockTime)
+				r.add(mint, interval, at, late)
+				r.add(mint, interval, swap.BlockTime, late)
 			}
 		}
 	}
 }
 
-func (r *reconciler) add(mint solana.PublicKey, interval swapcast.Interval, at int64) {
+func (r *reconciler) add(mint solana.PublicKey, interval swapcast.Interval, at int64, again bool) {
 	if at == 0 {
 		return
 	}
 	k := candleKey{mint, interval, at - at%interval.Seconds()}
 	if _, known := r.open[k]; known {
+		return
+	}
+	if _, known := r.done[k]; known && !again {
 		return
 	}
 	if len(r.open) >= maxReconciled {
@@ -77,11 +82,17 @@ func (r *reconciler) run(confirmed, processed *view) {
 		return
 	}
 	r.settled = now
+	for k := range r.done {
+		if k.start+maxFlatBack*k.interval.Seconds() < now {
+			delete(r.done, k)
+		}
+	}
 	for k := range r.open {
 		if k.start+k.interval.Seconds() > now {
 			continue
 		}
 		delete(r.open, k)
+		r.done[k] = struct{}{}
 		told, known := processed.market.CandleAt(k.mint, k.interval, k.start)
 		right, ok := confirmed.market.CandleAt(k.mint, k.interval, k.start)
 		if !ok && known { // no trade belongs to it after all
@@ -118,6 +129,7 @@ const maxFlatBack = 64
 // restart forgets the candles of a timeline that has ended.
 func (r *reconciler) restart() {
 	clear(r.open)
+	clear(r.done)
 	r.settled = 0
 }
 

@@ -111,12 +111,12 @@ func TestReconcilerLooksOncePerSecond(t *testing.T) {
 	r := newPipelineRig(t)
 	r.confirmed.clock, r.processed.clock = 1_000, 1_000
 	c := &r.p.corrects
-	c.add(swapcast.USDC(), swapcast.Interval1s, 999)
+	c.add(swapcast.USDC(), swapcast.Interval1s, 999, false)
 	c.run(r.confirmed, r.processed)
 	if len(c.open) != 0 {
 		t.Fatal("a candle that is over still waits")
 	}
-	c.add(swapcast.USDC(), swapcast.Interval1s, 998)
+	c.add(swapcast.USDC(), swapcast.Interval1s, 998, false)
 	c.run(r.confirmed, r.processed)
 	if len(c.open) != 1 {
 		t.Fatal("candles were looked at again within one second")

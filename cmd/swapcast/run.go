@@ -160,6 +160,7 @@ func (s *server) openViews() {
 				TradesPerMint:      c.TradesPerMint,
 				CandlesPerInterval: c.CandlesPerInterval,
 				MaxCandles:         c.MaxCandles,
+				BlockTimeWithin:    blockTimeWithin,
 				Metrics:            m,
 			}),
 			book: wallet.NewBook(wallet.Options{Commitment: commitment, Metrics: w}),
@@ -173,6 +174,10 @@ func (s *server) openViews() {
 		s.onWallet(owner, true)
 	}
 }
+
+// blockTimeWithin is for how long candles wait for a first block time: many
+// blocks, so that only a source that tells none has them by times of receipt.
+const blockTimeWithin = 10 * time.Second
 
 // journalSwaps is how many swaps the processed market can take back: half a
 // minute of mainnet at its busiest.

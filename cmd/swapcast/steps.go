@@ -166,6 +166,7 @@ func (p *pipeline) carryOut() {
 				p.processed.apply(step.Tx, step.BlockTime)
 			}
 			p.confirmed.apply(step.Tx, step.BlockTime)
+			p.corrects.note(step.Tx, step.BlockTime, true, p.stream)
 		case ledger.StepMissing:
 			if p.filler != nil {
 				p.filler.Missing(step.Slot, step.To)
@@ -218,7 +219,7 @@ func (p *pipeline) confirm(step *ledger.Step) {
 	}
 	for _, tx := range step.Txs {
 		p.confirmed.apply(tx, at)
-		p.corrects.note(tx, at, p.stream)
+		p.corrects.note(tx, at, false, p.stream)
 	}
 	p.confirmed.candles() // whole, before the next slot ends them
 	p.confirmed.advance(at)

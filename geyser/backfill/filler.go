@@ -58,6 +58,9 @@ func (f *Filler) Status() Status {
 	return f.status
 }
 
+// Down reports whether no endpoint answers now: what was asked waits.
+func (f *Filler) Down() bool { return f.o.RPC.Down() }
+
 // Missing asks for the slots from..to, both included. It never blocks. Asking
 // again for one that is on its way does nothing.
 func (f *Filler) Missing(from, to uint64) {

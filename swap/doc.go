@@ -1,0 +1,27 @@
+// Package swap turns a quote into an unsigned transaction and checks it before a
+// user sees it, and finds private keys in what clients send.
+//
+// A Builder asks the quote's own source (Jupiter, DFlow) for the transaction. Check
+// holds it against the quote, without a network:
+//
+//   - it is whole, at most 1,232 bytes, legacy or v0, and nobody has signed it;
+//   - the user pays the fee and is the only one who must sign;
+//   - outer instructions call the source's router, once, and beside it only compute
+//     budget, token accounts and the wrapping of SOL, each in a form that gives
+//     nothing away: lamports go to the user's own wrapped SOL account alone, no more
+//     of them than the quote takes; token programs transfer and approve nothing;
+//   - the router is given the user's own token account of the output mint;
+//   - amount and threshold in the router's instruction are the quote's, where its
+//     layout is known (Jupiter); else the finding says that they were not checked;
+//   - compute units and priority fee are bounded.
+//
+// What a router does inside cannot be told from its instruction. Simulate runs the
+// transaction on an RPC node's bank and tells what the user's balances would be; it
+// is one node's answer, not a promise.
+//
+// No private key belongs here: the server neither needs nor takes one. Secret finds
+// them, so that a body with one is refused before anything else looks at it.
+//
+// Everything but Builder.Build and Simulate is a pure function. A Builder may be
+// used by any number of goroutines and starts none.
+package swap
