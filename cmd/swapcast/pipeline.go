@@ -166,6 +166,9 @@ func (p *pipeline) tick(now int64) {
 		p.ledger.FillerDown(p.filler.Down())
 	}
 	p.ledger.Tick(now, &p.effects)
+	if p.stream.Feed() != swapcast.FeedReplay { // a recording may leap
+		p.feed.believe(p.ledger.Furthest(), p.ledger.Head())
+	}
 	p.carryOut()
 	p.checkpoint.Store(p.ledger.Checkpoint())
 	stats, gaps := p.ledger.Stats(), p.ledger.Gaps()
