@@ -224,6 +224,7 @@ func (p *pipeline) confirm(step *ledger.Step) {
 	p.confirmed.candles() // whole, before the next slot ends them
 	p.confirmed.advance(at)
 	p.confirmed.book.Settle(step.Slot)
+	p.sent.Confirmed(step.Slot, time.Now())
 }
 
 // gap says that slots are lost for good.
