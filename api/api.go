@@ -13,6 +13,7 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/quote"
+	"github.com/swapcast/swapcast/swap"
 )
 
 // Market is what this package reads of the market. Each call returns data that
@@ -80,6 +81,14 @@ type Options struct {
 	// Quote returns the best quote for a request; its errors are quote.Engine's. Nil
 	// means that nobody quotes.
 	Quote func(ctx context.Context, r quote.Request) (*quote.Answer, error)
+	// Swap makes an unsigned transaction for a wallet; its errors are those of quote's
+	// Engine and swap's Builder. Nil means that nobody makes any.
+	Swap func(ctx context.Context, r quote.Request, user solana.PublicKey) (*Swap, error)
+	// Send forwards a signed transaction and begins to follow it; *NotSentError says why
+	// it did not. Nil means that nobody forwards any.
+	Send func(ctx context.Context, raw []byte, s swap.State) (swap.State, error)
+	// Transaction returns what became of one that was forwarded.
+	Transaction func(signature solana.Signature) (swap.State, bool)
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -148,6 +157,9 @@ func New(o Options) http.Handler {
 	} {
 		h.routes.Handle(pattern, h.readOnly(serve))
 	}
+	h.routes.HandleFunc("/v1/swap", h.post(h.makeSwap))
+	h.routes.HandleFunc("/v1/transactions", h.post(h.send))
+	h.routes.HandleFunc("/v1/transactions/{signature}", h.readOnly(h.transactionState))
 	h.routes.HandleFunc("/", h.notFound)
 	return h
 }

@@ -14,7 +14,9 @@
 //     documents carry an ETag.
 //
 // Limits: 100 assets a request for prices, 1,000 trades or candles and 200 tokens
-// a request. Nothing is read from a request body.
+// a request. Only POST /v1/swap and /v1/transactions read a body, 16 KiB at most; one
+// that holds what looks like a private key is refused whole, repeated nowhere and
+// logged nowhere.
 //
 // The handler may be called from many goroutines at once; the functions in
 // Options must allow that.

@@ -22,6 +22,17 @@ const (
 	CodeNotReady         = "not_ready"          // 503: "detail" says why
 	CodeNoRoute          = "no_route"           // 404: no source knows a way from mint to mint
 	CodeNoQuote          = "no_quote"           // 502, 504 at the deadline: every source failed
+
+	// Of swaps and transactions.
+	CodeBodyTooLarge       = "body_too_large"      // 413: over MaxBody
+	CodeBadBody            = "bad_body"            // 400: no JSON, or another object
+	CodePrivateKey         = "private_key"         // 400: the body holds what nobody else may have
+	CodeInvalidWallet      = "invalid_wallet"      // 400: no base58 of 32 bytes
+	CodeNoSwap             = "no_swap"             // 502: no source made a transaction
+	CodeSwapRefused        = "swap_refused"        // 502: a source made one that is not what it should be
+	CodeBadTransaction     = "bad_transaction"     // 400: no transaction, or not signed by all
+	CodeNotSent            = "not_sent"            // 502: no node took it
+	CodeUnknownTransaction = "unknown_transaction" // 404: not one that this run forwarded
 )
 
 // problem is an error as clients see it (RFC 9457). Its type is always
@@ -53,6 +64,16 @@ var statuses = map[string]int{
 	CodeNotReady:         http.StatusServiceUnavailable,
 	CodeNoRoute:          http.StatusNotFound,
 	CodeNoQuote:          http.StatusBadGateway,
+
+	CodeBodyTooLarge:       http.StatusRequestEntityTooLarge,
+	CodeBadBody:            http.StatusBadRequest,
+	CodePrivateKey:         http.StatusBadRequest,
+	CodeInvalidWallet:      http.StatusBadRequest,
+	CodeNoSwap:             http.StatusBadGateway,
+	CodeSwapRefused:        http.StatusBadGateway,
+	CodeBadTransaction:     http.StatusBadRequest,
+	CodeNotSent:            http.StatusBadGateway,
+	CodeUnknownTransaction: http.StatusNotFound,
 }
 
 // newProblem fills in what follows from the code.

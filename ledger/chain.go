@@ -1,6 +1,10 @@
 package ledger
 
-import "github.com/swapcast/swapcast"
+import (
+	"math/bits"
+
+	"github.com/swapcast/swapcast"
+)
 
 // chain says that a slot is in the confirmed chain: so are its ancestors, and
 // what lies between one and its parent is not.
@@ -24,12 +28,15 @@ func (l *Ledger) chain(s *slotState, out *Effects) {
 		if s.fate.walked || parent == 0 {
 			return
 		}
-		s.fate.walked = true
 		owed := f.lowest // what nobody has told of, and nobody owes, is not made up
 		if f.floor != 0 {
 			owed = min(owed, f.floor)
 		}
 		low := max(parent+1, l.win.base, owed)
+		if l.doubted(s, parent, low) {
+			return
+		}
+		s.fate.walked = true
 		for n := s.slot - 1; n >= low; n-- {
 			l.setAside(l.win.ensure(n), RetractAside, out)
 		}
@@ -37,6 +44,66 @@ func (l *Ledger) chain(s *slotState, out *Effects) {
 			return
 		}
 		s = l.win.ensure(parent)
+	}
+}
+
+// doubted reports whether a slot's link is one endpoint's word against another's:
+// for DisputeFor it waits for more to be said, since what is set aside stays so.
+// Slots from low on would be.
+func (l *Ledger) doubted(s *slotState, parent, low uint64) bool {
+	if s.wait.link != 0 && l.now-s.wait.link >= l.disputeFor() || !l.contradicted(s, parent, low) {
+		return false
+	}
+	if s.wait.link == 0 {
+		s.wait.link = l.now
+		l.doubts = append(l.doubts, s.slot)
+	}
+	return true
+}
+
+// contradicted reports whether one endpoint at most gives the slot that parent,
+// while another one that runs gives it another or has confirmed a slot between.
+func (l *Ledger) contradicted(s *slotState, parent, low uint64) bool {
+	var say, deny uint64 // endpoints, by bit
+	for i := range s.vers {
+		switch v := &s.vers[i]; {
+		case v.parent == 0 || s.live&(1<<i) == 0:
+		case v.parent == parent && v.endpoint.rpc:
+			return false
+		case v.parent == parent:
+			say |= v.endpoint.bit()
+		case v.endpoint.stats.Streams > 0:
+			deny |= v.endpoint.bit()
+		}
+	}
+	if bits.OnesCount64(say) > 1 {
+		return false
+	}
+	for n := low; n < s.slot; n++ {
+		if o := l.win.get(n); o != nil && o.confBy != 0 {
+			deny |= l.src.confirmers(o.confBy)
+		}
+	}
+	return deny&^say != 0
+}
+
+// tickDoubts looks again at links that were doubted.
+func (l *Ledger) tickDoubts(out *Effects) {
+	if len(l.doubts) == 0 {
+		return
+	}
+	pending := l.doubts
+	l.doubts = nil
+	for _, slot := range pending {
+		s := l.win.get(slot)
+		if s == nil || s.fate.settled || s.fate.walked {
+			continue
+		}
+		over := l.now-s.wait.link >= l.disputeFor()
+		l.chain(s, out)
+		if !over && !s.fate.walked {
+			l.doubts = append(l.doubts, slot)
+		}
 	}
 }
 

@@ -13,7 +13,9 @@
 // has it. DEAD kills the version of the endpoint that says so; CONFIRMED of a
 // bank kills its siblings at that endpoint; a slot that the confirmed chain
 // leaves aside, as parent links prove, dies whole. What is not proved aside is
-// not retracted: a missing parent link retracts nothing.
+// not retracted: a missing parent link retracts nothing. A link of one endpoint
+// alone, against which another one gives the slot another parent or has confirmed
+// a slot that it leaves out, waits for a second word, or RPC's, for DisputeFor.
 //
 // A signature seen in several slots counts in the first that came, while that
 // lives; then (Retract, Apply) in the next living one. A slot that is confirmed

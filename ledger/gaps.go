@@ -97,6 +97,7 @@ func (l *Ledger) gap(from, to uint64, reason string, out *Effects) {
 func (l *Ledger) Tick(now int64, out *Effects) {
 	l.begin(now)
 	l.tickLate(out)
+	l.tickDoubts(out)
 	l.missing(out)
 	l.findOverdue()
 	l.advance(out)

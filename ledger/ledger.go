@@ -22,6 +22,7 @@ type Ledger struct {
 	front   frontier
 	pace    pace
 	gaps    []GapRange
+	doubts  []uint64         // slots whose links wait for a second word
 	late    []swapcast.TxRef // asked about after their slot was confirmed
 	batch   []*entry         // scratch, as is the next
 	later   []swapcast.TxRef

@@ -8,6 +8,25 @@ import (
 	"github.com/swapcast/swapcast/ledger"
 )
 
+// lyingLink is the beginning of cases in which endpoint a leaves slot 101 out.
+const lyingLink = `
+	began a1 100
+	began b1 100
+	tx a1 100 x
+	tx b1 100 x
+	confirmed a1 100 parent=99
+	confirmed b1 100 parent=99
+	tx b1 101 y
+	processed b1 101 parent=100
+	tx a1 102 z
+	tx b1 102 z
+	processed b1 102 parent=101
+	confirmed a1 102 parent=100`
+
+func lyingSteps() []string {
+	return []string{"apply x@100", "confirm 100 [x]", "apply y@101", "apply z@102"}
+}
+
 // TestRules has one case for each rule: what is heard, and the steps.
 func TestRules(t *testing.T) {
 	type rule struct {
@@ -134,6 +153,36 @@ func TestRules(t *testing.T) {
 			confirmed a1 100 parent=99
 			tx a1 103 z
 			confirmed a1 102 parent=100`, steps: []string{"apply x@100", "apply fork@101", "apply y@102", "confirm 100 [x]", "apply z@103", "retract aside fork@101", "confirm 102 [y]"}, check: 102},
+		"one endpoint's link against another's: the second confirms in time": {script: lyingLink + `
+			tick 1900
+			confirmed b1 101
+			confirmed b1 102`, steps: append(lyingSteps(), "confirm 101 [y]", "confirm 102 [z]"), check: 102},
+		"one endpoint's link against another's: nobody confirms what it leaves out": {script: lyingLink + `
+			tick 1900
+			tick 100`, steps: append(lyingSteps(), "retract aside y@101", "confirm 102 [z]"), check: 102},
+		"one endpoint's link against another's: a third one says the same": {script: lyingLink + `
+			began c1 100
+			processed c1 102 parent=100`, steps: append(lyingSteps(), "retract aside y@101", "confirm 102 [z]"), check: 102},
+		"one endpoint's link against another's: RPC says the same": {opt: fills, script: lyingLink + `
+			block rpc 102 parent=100`, steps: append(lyingSteps(), "retract aside y@101", "confirm 102 [z]"), check: 102},
+		"one endpoint's link against another's, which is cut": {script: lyingLink + `
+			ended b1
+			tick 1`, steps: append(lyingSteps(), "retract aside y@101", "confirm 102 [z]"), check: 102},
+		"a link leaves out what another endpoint has confirmed": {script: `
+			began a1 100
+			began b1 100
+			tx a1 100 x
+			tx a1 101 y
+			tx b1 101 y
+			tx b1 102 z
+			confirmed a1 100 parent=99
+			confirmed b1 102
+			tx a1 103 w
+			confirmed a1 103 parent=100
+			block b1 102 parent=101
+			tx b1 103 w
+			confirmed b1 101 parent=100
+			confirmed b1 103 parent=102`, steps: []string{"apply x@100", "apply y@101", "apply z@102", "confirm 100 [x]", "apply w@103", "confirm 101 [y]", "confirm 102 [z]", "confirm 103 [w]"}, check: 103},
 		"a missing link retracts nothing and waits": {script: `
 			began a1 100
 			tx a1 100 x

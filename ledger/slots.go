@@ -64,6 +64,7 @@ type waits struct {
 	chain   int64
 	others  int64
 	dispute int64
+	link    int64
 	missing int64
 	asked   int64
 	asks    int // disputes asked of the filler

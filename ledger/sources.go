@@ -194,6 +194,16 @@ func (x *sources) outstanding(e *endpoint, slot, confBy uint64) bool {
 	return false
 }
 
+// confirmers returns the endpoints of streams, both by bit.
+func (x *sources) confirmers(confBy uint64) (endpoints uint64) {
+	for _, s := range x.running {
+		if confBy&s.bit != 0 {
+			endpoints |= s.endpoint.bit()
+		}
+	}
+	return endpoints
+}
+
 // lagging marks the streams that have yet to confirm the slot as not worth
 // waiting for.
 func (x *sources) lagging(slot, confBy uint64) {

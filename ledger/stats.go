@@ -11,6 +11,18 @@ func (l *Ledger) Checkpoint() uint64 { return l.front.checkpoint }
 // but where an older one is not decided yet.
 func (l *Ledger) Settled() uint64 { return l.front.settled }
 
+// Head is the newest slot heard of, 0 for none.
+func (l *Ledger) Head() uint64 { return l.front.head }
+
+// Furthest is the newest slot that is believed now of whom did not begin there, 0
+// while none is known of.
+func (l *Ledger) Furthest() uint64 {
+	if l.front.head == 0 {
+		return 0
+	}
+	return l.front.head + uint64(len(l.win.ring)/2)
+}
+
 // SlotLength is the measured length of a slot, 0 while unknown: a mean over the last few
 // hundred slots, by their arrival; stalls and bursts of replays left out.
 func (l *Ledger) SlotLength() time.Duration { return time.Duration(l.pace.mean) }

@@ -19,9 +19,12 @@
 // transaction on an RPC node's bank and tells what the user's balances would be; it
 // is one node's answer, not a promise.
 //
+// A Tracker follows what was sent on the server's own stream until it is confirmed or
+// can be no more.
+//
 // No private key belongs here: the server neither needs nor takes one. Secret finds
 // them, so that a body with one is refused before anything else looks at it.
 //
-// Everything but Builder.Build and Simulate is a pure function. A Builder may be
-// used by any number of goroutines and starts none.
+// Check and Secret are pure functions. A Builder and a Tracker may be used by any
+// number of goroutines; none is started.
 package swap

@@ -186,9 +186,14 @@ func TestParseBrokenFiles(t *testing.T) {
 		path, text string
 		lines      int
 	}{
-		{put("cut.json", blob[:len(blob)/2]), "cut off", 0},
+		{put("cut.json", blob[:len(blob)/2]), "JSON after item 0: the text is cut off", 0},
+		{put("cutlist.json", append(append([]byte("["), blob...), ',')), "JSON after item 1: the text is cut off", len(want)},
+		{put("null.json", []byte("null\n")), "item 1 (ends at byte 4): neither a transaction nor a block (a result of null means: not found)", 0},
+		{put("nulls.json", append([]byte("null\r\n"), blob...)), "not found", len(want)},
+		{put("barenull.json", []byte("null")), "not found", 0},
+		{put("nullish.json", []byte("nullable")), "neither a capture nor JSON of", 0},
 		{put("cut.zst", recorded[:len(recorded)-3]), "", len(want)}, // only the checksum is missing
-		{put("shorter.zst", recorded[:len(recorded)/2]), "cut off", 0},
+		{put("shorter.zst", recorded[:len(recorded)/2]), "capture is cut off", 0},
 		{put("text.json", []byte("hello")), "neither", 0},
 		{put("empty.json", nil), "empty", 0},
 		{filepath.Join(dir, "absent.json"), "no such file", 0},

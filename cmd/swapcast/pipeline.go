@@ -13,6 +13,7 @@ import (
 	"github.com/swapcast/swapcast/ledger"
 	"github.com/swapcast/swapcast/parser"
 	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/swap"
 	"github.com/swapcast/swapcast/tokens"
 )
 
@@ -40,6 +41,7 @@ type pipeline struct {
 	price       prometheus.Observer // seconds to price and publish one transaction's swaps
 	lost        *geyser.Metrics     // counts slots that are lost for good
 	watch       *watchList
+	sent        *swap.Tracker // what clients had forwarded
 	rules       ledger.Options
 
 	// owned by run
@@ -113,6 +115,7 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		price:       stages.WithLabelValues("price"),
 		lost:        s.upstream.metrics,
 		watch:       s.watch,
+		sent:        s.swaps.sent,
 		parser:      parser.New(),
 		rules:       rules,
 		streams:     make(map[uint64]running),
@@ -166,6 +169,9 @@ func (p *pipeline) tick(now int64) {
 		p.ledger.FillerDown(p.filler.Down())
 	}
 	p.ledger.Tick(now, &p.effects)
+	if p.stream.Feed() != swapcast.FeedReplay { // a recording may leap
+		p.feed.believe(p.ledger.Furthest(), p.ledger.Head())
+	}
 	p.carryOut()
 	p.checkpoint.Store(p.ledger.Checkpoint())
 	stats, gaps := p.ledger.Stats(), p.ledger.Gaps()
@@ -192,11 +198,15 @@ func (p *pipeline) handle(event *geyser.Event) {
 		p.transaction(src, event)
 	case geyser.KindSlot:
 		p.feed.slot(event.Slot, now)
+		if event.Slot.Status == swapcast.SlotDead {
+			p.sent.Dead(event.Slot.Slot)
+		}
 		p.ledger.Slot(src, &event.Slot, now, &p.effects)
 	case geyser.KindBlock:
 		if src.Stream != 0 { // what RPC fills says nothing of the feed's freshness
 			p.feed.block(event.Block, now)
 		}
+		p.sent.Height(event.Block.BlockHeight, time.Unix(0, now))
 		p.processed.advance(p.blockTime(event))
 		p.ledger.Block(src, &event.Block, now, &p.effects)
 	case geyser.KindStreamStart, geyser.KindPartStart:
@@ -239,6 +249,7 @@ func (p *pipeline) transaction(src ledger.Source, event *geyser.Event) {
 		p.feed.transaction(tx.Slot, event.ReceivedAt)
 	}
 	p.newTimeline(tx.Slot, event.ReceivedAt)
+	p.sent.Seen(tx.Signature, tx.Slot, tx.Failed)
 	if p.ledger.Known(src, ref, tx.Bank) {
 		return
 	}

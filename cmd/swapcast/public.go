@@ -18,7 +18,7 @@ import (
 
 // publicHandler joins the WebSocket, the HTTP API and the page.
 func (s *server) publicHandler() http.Handler {
-	rest := api.New(api.Options{
+	options := api.Options{
 		Market:         settledMarket{s.processed.market, s.confirmed.market},
 		Pools:          s.pools,
 		Reasons:        s.reasons,
@@ -29,7 +29,9 @@ func (s *server) publicHandler() http.Handler {
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,
 		AllowedOrigins: s.config.AllowedOrigins,
-	})
+	}
+	s.serveSwaps(&options)
+	rest := api.New(options)
 	mux := http.NewServeMux()
 	mux.Handle("/ws", s.stream)
 	mux.HandleFunc("/v1/stream", s.stream.ServeSSE)

@@ -140,7 +140,7 @@ func (s *server) openQuotes(ctx context.Context) error {
 		s.quotes.close()
 		return usagef("%v", err)
 	}
-	return nil
+	return s.openSwaps(&o)
 }
 
 // close ends the engine; the stand-ins end with what serves them.

@@ -25,6 +25,7 @@ import (
 	"github.com/swapcast/swapcast/market"
 	"github.com/swapcast/swapcast/rpcpool"
 	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/swap"
 	"github.com/swapcast/swapcast/tokens"
 	"github.com/swapcast/swapcast/wallet"
 )
@@ -46,6 +47,7 @@ type server struct {
 	tokens    *tokens.Loader   // nil without --rpc-url
 	state     *checkpointFile  // nil without --state-dir
 	quotes    quotes
+	swaps     swaps
 	pipeline  *pipeline
 	registry  *prometheus.Registry
 	public    net.Listener
@@ -72,6 +74,7 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 		registry:  newRegistry(),
 		startedAt: time.Now(),
 		asked:     make(chan struct{}),
+		swaps:     swaps{sent: swap.NewTracker()},
 	}
 	s.drain = sync.OnceFunc(func() { close(s.asked) })
 	stages := newStages(s.registry)
@@ -296,7 +299,11 @@ const walletPause = 100 * time.Millisecond
 
 // filter is what is asked for of the chain.
 func (s *server) filter() geyser.Filter {
-	return geyser.Filter{Programs: dexPrograms(), Wallets: s.watch.list(), Firehose: s.config.Firehose}
+	return geyser.Filter{
+		Programs: dexPrograms(),
+		Wallets:  append(s.watch.list(), s.swaps.sent.Payers()...),
+		Firehose: s.config.Firehose,
+	}
 }
 
 // listen takes both ports.

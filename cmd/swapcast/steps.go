@@ -213,7 +213,7 @@ func (p *pipeline) confirm(step *ledger.Step) {
 	if at == 0 && p.feed.blockTime() != 0 {
 		// The slot before it is nearer than the newest block, which may be from
 		// long after it: that would close candles to which its successors belong.
-		if at = p.confirmed.market.Time(); at == 0 {
+		if at = p.confirmed.market.BlockTime(); at == 0 {
 			at = p.feed.blockTime()
 		}
 	}
@@ -224,6 +224,7 @@ func (p *pipeline) confirm(step *ledger.Step) {
 	p.confirmed.candles() // whole, before the next slot ends them
 	p.confirmed.advance(at)
 	p.confirmed.book.Settle(step.Slot)
+	p.sent.Confirmed(step.Slot, time.Now())
 }
 
 // gap says that slots are lost for good.

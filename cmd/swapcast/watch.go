@@ -62,6 +62,11 @@ func (w *watchList) set(owner solana.PublicKey, on bool) {
 	}
 	w.pending = append(w.pending, watchChange{owner, on})
 	w.changed.Store(true)
+	w.nudge()
+}
+
+// nudge says that there is something else to be asked for. Any goroutine.
+func (w *watchList) nudge() {
 	select {
 	case w.wake <- struct{}{}:
 	default: // whoever asks has not looked since the last one

@@ -84,7 +84,7 @@ func sniff(r *bufio.Reader) (form, error) {
 			return 0, fmt.Errorf("capture of version %q: this program reads version 1", head[len(headerFrame+headerName):])
 		}
 		return formCapture, nil
-	case len(text) > 0 && (text[0] == '{' || text[0] == '['):
+	case len(text) > 0 && (text[0] == '{' || text[0] == '['), isNull(text):
 		return formJSON, nil
 	case len(head) < 5 && head[0] == 0:
 		return 0, fmt.Errorf("in its first length: %w", swapcast.ErrCaptureCut)
@@ -93,8 +93,15 @@ func sniff(r *bufio.Reader) (form, error) {
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		return 0, errors.New("zstd without a capture header: unpack it first")
 	default:
-		return 0, errors.New("neither a capture nor JSON")
+		return 0, errors.New("neither a capture nor JSON of transactions or blocks")
 	}
+}
+
+// isNull tells whether text begins with the JSON null, which is what a node
+// answers for what it does not have.
+func isNull(text []byte) bool {
+	rest, null := bytes.CutPrefix(text, []byte("null"))
+	return null && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
 
 // plausibleFrame reports whether head can be a length and the first tag of a

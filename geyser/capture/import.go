@@ -121,16 +121,17 @@ func (f *jsonFeed) unit() (*unit, error) {
 	}
 	var v rpcItem
 	err := f.dec.Decode(&v)
-	f.n++
-	where := fmt.Sprintf("item %d (ends at byte %d)", f.n, f.dec.InputOffset())
+	where := fmt.Sprintf("item %d (ends at byte %d)", f.n+1, f.dec.InputOffset())
 	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errValueTooLong):
 		return nil, f.position(err)
 	default:
+		f.n++
 		return nil, &ItemError{Where: where, Err: err}
 	}
+	f.n++
 	u, err := f.convert(&v)
 	if err != nil {
 		return nil, &ItemError{Where: where, Err: err}
@@ -189,6 +190,15 @@ func (f *jsonFeed) peek() (byte, error) {
 	return 0, err
 }
 
+// cutJSON is swapcast.ErrCaptureCut where the input is no capture.
+type cutJSON struct{ items int }
+
+func (e cutJSON) Error() string {
+	return fmt.Sprintf("JSON after item %d: the text is cut off: a value or list in it does not end", e.items)
+}
+
+func (cutJSON) Is(target error) bool { return target == swapcast.ErrCaptureCut }
+
 func cutWithin(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -200,7 +210,7 @@ func cutWithin(err error) error {
 func (f *jsonFeed) position(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), f.inList && errors.Is(err, io.EOF):
-		return fmt.Errorf("JSON after item %d: %w", f.n, swapcast.ErrCaptureCut)
+		return cutJSON{items: f.n}
 	case errors.Is(err, io.EOF):
 		if f.n == 0 {
 			return errors.New("JSON: no value")
