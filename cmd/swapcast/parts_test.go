@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/geyser/replay"
 )
 
@@ -82,18 +83,18 @@ func fewKeysMarket(t *testing.T, source string, most int) string {
 }
 
 // TestServeInParts follows an endpoint that allows so few keys that they take
-// several streams, for a market that trades on the first few exchanges only: the
-// refusal is learned from, and what all streams together bring is proved:
-// confirmed prices flow, and the checkpoint goes on.
+// several streams: the refusal is learned from, and what all streams together
+// bring is proved: confirmed prices flow, and the checkpoint goes on.
 func TestServeInParts(t *testing.T) {
-	const most = 8
-	parts := (len(dexPrograms()) + most - 1) / most
+	const most, parts = 3, 3
 	address := fewKeysMarket(t, "market:?seed=9&tps=200&speed=4", most)
 	c := parseServe(t, "--source", "grpc://"+address, "--hold-for", "30s")
 	s, err := newServer(t.Context(), c, testEnviron(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The DEXes that the market has: each part brings something all the time.
+	s.upstream.follow(geyser.Filter{Programs: dexPrograms()[:8]})
 	runForTest(t, s.run)
 
 	begun, up := uint64(0), false
