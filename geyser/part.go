@@ -223,6 +223,9 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 		p.breaker.failure()
 	}
 	delay := p.delay(reason, act)
+	if learned && p.failures <= learnedAtOnce {
+		delay = 0 // the other parts begin now, and no slot is complete before this one does
+	}
 	level := slog.LevelWarn
 	if act != retry {
 		level = slog.LevelError
@@ -231,6 +234,10 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 		"failures", p.failures, "delay", delay.Round(time.Millisecond), "breaker", p.breaker.current().String())
 	return delay, nil
 }
+
+// learnedAtOnce is how many refusals in a row are answered at once with another
+// request: a server tells of each kind of limit once, or is halved towards it.
+const learnedAtOnce = 4
 
 // silentStreams is how many streams in a row may stay open without any data
 // until the filters are suspected: the plugin has been seen to refuse some so.
