@@ -40,6 +40,8 @@ const (
 	// expirySlack is how many blocks over its last valid height a transaction gets:
 	// the block that holds it may be told after later ones.
 	expirySlack = 32
+	// giveUp is how many blocks over it one in a block waits for its confirmation.
+	giveUp = 1_000
 )
 
 // Tracker follows forwarded transactions on our own stream. Its methods may be called
@@ -162,10 +164,16 @@ func (t *Tracker) Height(height uint64, now time.Time) {
 			s.Stage = StageExpired
 			t.end(s, now)
 		}
+		if s.Stage == StageProcessed && s.endedAt.IsZero() && height > s.LastValidBlockHeight+giveUp {
+			t.end(s, now) // whether its slot stands was never told; it stays as it is
+		}
 	}
 }
 
 func (t *Tracker) end(s *State, now time.Time) {
+	if !s.endedAt.IsZero() {
+		return
+	}
 	s.endedAt = now
 	t.open.Add(-1)
 }
