@@ -131,7 +131,7 @@ func (t *Tracker) Confirmed(slot uint64, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.known {
-		if s.Stage == StageProcessed && s.Slot == slot {
+		if s.Stage == StageProcessed && s.Slot == slot && s.endedAt.IsZero() {
 			s.Stage = StageConfirmed
 			t.end(s, now)
 		}
@@ -146,7 +146,7 @@ func (t *Tracker) Dead(slot uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.known {
-		if s.Stage == StageProcessed && s.Slot == slot {
+		if s.Stage == StageProcessed && s.Slot == slot && s.endedAt.IsZero() {
 			s.Stage, s.Slot, s.Failed = StageSent, 0, false
 		}
 	}
@@ -171,9 +171,6 @@ func (t *Tracker) Height(height uint64, now time.Time) {
 }
 
 func (t *Tracker) end(s *State, now time.Time) {
-	if !s.endedAt.IsZero() {
-		return
-	}
 	s.endedAt = now
 	t.open.Add(-1)
 }

@@ -72,11 +72,14 @@ func TestTracker(t *testing.T) {
 	if len(tr.Payers()) != 0 {
 		t.Error("never given up")
 	}
-	tr.Confirmed(70, now) // told after all
-	expect(6, StageConfirmed, 70, false)
-	if tr.open.Load() != 0 {
+	tr.Track(State{Signature: sig(5), LastValidBlockHeight: 9_000})
+	tr.Confirmed(70, now) // too late for it: nothing ends twice
+	tr.Dead(70)
+	expect(6, StageProcessed, 70, false)
+	if tr.open.Load() != 1 {
 		t.Errorf("%d open", tr.open.Load())
 	}
+	tr.Drop(sig(5))
 
 	tr.Track(State{Signature: sig(7)})
 	tr.Drop(sig(7))
