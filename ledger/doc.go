@@ -74,7 +74,7 @@
 //
 // One goroutine calls every method. A step's transactions are valid until the
 // next call of a method that takes an Effects: consume the steps before.
-// Options.MaxSlots and MaxTxs bound what is kept; the oldest slots are given up
+// Options.MaxSlots, MaxTxs and MaxBytes bound what is kept; the oldest slots are given up
 // then, counted, and told as a Gap where they were not decided. A confirmed slot
 // is kept for KeepSlots more, so that copies which come late are known as such.
 // Contents are given back when their slot is confirmed. In steady state nothing

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"unsafe" // for sizes alone
 
 	"github.com/gagliardetto/solana-go"
 
@@ -115,6 +116,7 @@ func (e *entry) best() int {
 type index struct {
 	bySig map[solana.Signature]*entry
 	count int
+	bytes int // of the contents that entries hold, 2 to 3 kB each where it swaps twice
 	seed  maphash.Seed
 
 	freeEntries []*entry
@@ -181,6 +183,7 @@ func (x *index) remove(e *entry) {
 func (x *index) drop(e *entry) {
 	for i := range e.variants {
 		if tx := e.variants[i].tx; tx != nil {
+			x.bytes -= sizeOf(tx)
 			x.limbo = append(x.limbo, tx)
 			e.variants[i].tx = nil
 		}
@@ -212,7 +215,14 @@ func (x *index) copyOf(t *Tx) *Tx {
 	*c = *t
 	c.Swaps = append(swaps, t.Swaps...)
 	c.Changes = append(changes, t.Changes...)
+	x.bytes += sizeOf(c)
 	return c
+}
+
+// sizeOf is the memory of a content, in bytes.
+func sizeOf(t *Tx) int {
+	return int(unsafe.Sizeof(*t)) + cap(t.Swaps)*int(unsafe.Sizeof(swapcast.Swap{})) +
+		cap(t.Changes)*int(unsafe.Sizeof(swapcast.BalanceChange{}))
 }
 
 // hash is of what a transaction did, without when and from where it came. The

@@ -161,13 +161,18 @@ func (r *missingRange) flush(l *Ledger, out *Effects) {
 	*r = missingRange{}
 }
 
+// full reports whether no further transaction may be kept.
+func (l *Ledger) full() bool {
+	return l.idx.count >= l.opt.MaxTxs || l.idx.bytes >= l.opt.MaxBytes
+}
+
 // makeRoom gives up the oldest slots until there is room for one more
 // transaction of s. Where s itself is the oldest, s is lost.
 func (l *Ledger) makeRoom(s *slotState, out *Effects) bool {
-	for l.idx.count >= l.opt.MaxTxs && l.win.base < s.slot {
+	for l.full() && l.win.base < s.slot {
 		l.giveUp(l.win.base+1, out)
 	}
-	if l.idx.count < l.opt.MaxTxs {
+	if !l.full() {
 		return true
 	}
 	l.refuse(refuseFull)

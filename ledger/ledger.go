@@ -259,7 +259,7 @@ func (l *Ledger) hear(from origin, s *slotState, t *Tx, out *Effects) {
 		return
 	}
 	e := l.idx.find(t.Signature, t.Slot)
-	if e == nil && l.idx.count >= l.opt.MaxTxs && !l.makeRoom(s, out) {
+	if e == nil && l.full() && !l.makeRoom(s, out) {
 		return
 	}
 	i := s.txVersion(from, t.Bank)

@@ -30,6 +30,10 @@ type Options struct {
 	MaxSlots uint64
 	// MaxTxs bounds the transactions kept. Default 500,000.
 	MaxTxs int
+	// MaxBytes bounds the memory of their contents, which are kept until their slot
+	// is confirmed. Default 256 MiB: 20 s of 5,000 transactions a second, with two
+	// swaps and six balance changes each.
+	MaxBytes int
 	// MaxDisputes bounds what is asked of the filler for one slot. Default 16.
 	MaxDisputes int
 	// Metrics counts; nil counts nothing.
@@ -51,6 +55,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.KeepSlots, 64)
 	setDefault(&o.MaxSlots, 32768)
 	setDefault(&o.MaxTxs, 500_000)
+	setDefault(&o.MaxBytes, 256<<20)
 	setDefault(&o.MaxDisputes, 16)
 	return o
 }

@@ -70,6 +70,7 @@ type Stats struct {
 	SlotLength   time.Duration
 	Slots        int    // kept
 	Txs          int    // kept
+	Bytes        int    // of their contents
 	Held         int    // slots of the confirmed chain that wait
 	Unproved     uint64 // slots confirmed without proof, ever
 	MissingSlots int    // asked for and not there yet
@@ -100,6 +101,7 @@ func (l *Ledger) Stats() Stats {
 	s.Slot, s.Checkpoint, s.Settled = l.front.head, l.front.checkpoint, l.front.settled
 	s.SlotLength = l.SlotLength()
 	s.Slots, s.Txs, s.Held = l.win.kept, l.idx.count, l.held()
+	s.Bytes = l.idx.bytes
 	s.Refused = make(map[string]uint64)
 	for r, n := range l.dropped {
 		if n > 0 {

@@ -94,7 +94,7 @@ const (
 // Why a range of slots is lost. Lost passes on reasons of the filler's own.
 const (
 	GapNoFiller = "no_backfill" // no stream covers it and no filler is there
-	GapOverflow = "overflow"    // given up undecided, for MaxSlots or MaxTxs
+	GapOverflow = "overflow"    // given up undecided, for MaxSlots, MaxTxs or MaxBytes
 )
 
 // Step is one thing to do. Tx and Txs belong to the ledger: they are read

@@ -40,6 +40,8 @@ const (
 	// expirySlack is how many blocks over its last valid height a transaction gets:
 	// the block that holds it may be told after later ones.
 	expirySlack = 32
+	// giveUp is how many blocks over it one in a block waits for its confirmation.
+	giveUp = 1_000
 )
 
 // Tracker follows forwarded transactions on our own stream. Its methods may be called
@@ -129,7 +131,7 @@ func (t *Tracker) Confirmed(slot uint64, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.known {
-		if s.Stage == StageProcessed && s.Slot == slot {
+		if s.Stage == StageProcessed && s.Slot == slot && s.endedAt.IsZero() {
 			s.Stage = StageConfirmed
 			t.end(s, now)
 		}
@@ -144,7 +146,7 @@ func (t *Tracker) Dead(slot uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.known {
-		if s.Stage == StageProcessed && s.Slot == slot {
+		if s.Stage == StageProcessed && s.Slot == slot && s.endedAt.IsZero() {
 			s.Stage, s.Slot, s.Failed = StageSent, 0, false
 		}
 	}
@@ -161,6 +163,9 @@ func (t *Tracker) Height(height uint64, now time.Time) {
 		if s.Stage == StageSent && s.LastValidBlockHeight > 0 && height > s.LastValidBlockHeight+expirySlack {
 			s.Stage = StageExpired
 			t.end(s, now)
+		}
+		if s.Stage == StageProcessed && s.endedAt.IsZero() && height > s.LastValidBlockHeight+giveUp {
+			t.end(s, now) // whether its slot stands was never told; it stays as it is
 		}
 	}
 }

@@ -46,6 +46,9 @@ func TestTracker(t *testing.T) {
 	tr.Height(1_001+expirySlack, now)
 	expect(2, StageExpired, 0, false)
 	expect(1, StageProcessed, 53, false) // in a block: its height does not matter
+	if len(tr.Payers()) != 1 {
+		t.Errorf("%v", tr.Payers())
+	}
 	tr.Confirmed(53, now)
 	if len(tr.Payers()) != 0 || tr.open.Load() != 0 {
 		t.Errorf("%v are still asked for", tr.Payers())
@@ -56,6 +59,27 @@ func TestTracker(t *testing.T) {
 	if _, ok := tr.Get(sig(0)); ok {
 		t.Error("kept for ever")
 	}
+
+	tr.Track(State{Signature: sig(6), LastValidBlockHeight: 1_000})
+	tr.Seen(sig(6), 70, false)
+	tr.Height(1_000+giveUp, now)
+	expect(6, StageProcessed, 70, false)
+	if len(tr.Payers()) != 1 {
+		t.Error("given up too soon")
+	}
+	tr.Height(1_001+giveUp, now)
+	expect(6, StageProcessed, 70, false)
+	if len(tr.Payers()) != 0 {
+		t.Error("never given up")
+	}
+	tr.Track(State{Signature: sig(5), LastValidBlockHeight: 9_000})
+	tr.Confirmed(70, now) // too late for it: nothing ends twice
+	tr.Dead(70)
+	expect(6, StageProcessed, 70, false)
+	if tr.open.Load() != 1 {
+		t.Errorf("%d open", tr.open.Load())
+	}
+	tr.Drop(sig(5))
 
 	tr.Track(State{Signature: sig(7)})
 	tr.Drop(sig(7))

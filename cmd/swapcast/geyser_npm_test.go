@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -318,8 +319,12 @@ func TestYellowstoneClientFromNPM(t *testing.T) {
 		}
 	}
 	whole := 0
+	ended := c.lastSlot()
+	if newest := slices.Max(slices.Collect(maps.Keys(want))); newest < ended {
+		ended = newest // our own client was stopped before
+	}
 	for slot, ours := range want {
-		if slot <= c.seen[1].Slot || slot >= c.lastSlot() {
+		if slot <= c.seen[1].Slot || slot >= ended {
 			continue // begun or ended in the middle
 		}
 		whole++

@@ -46,7 +46,8 @@ type pipeline struct {
 
 	// owned by run
 	ledger   *ledger.Ledger
-	behind   int                // transactions in a row from long before the checkpoint
+	behind   int // transactions in a row from long before the checkpoint
+	past     past
 	streams  map[uint64]running // by number
 	effects  ledger.Effects
 	parser   *parser.Parser
@@ -275,6 +276,10 @@ func (p *pipeline) newTimeline(slot uint64, now int64) {
 	checkpoint := p.ledger.Checkpoint()
 	if slot+timelineSlots >= checkpoint {
 		p.behind = 0
+		if p.past.lasts(slot > checkpoint, now) {
+			p.log.Warn("all transactions of the last minute are of slots that are done, and do not count: the chain has been set back, by too little to tell it from a replay; wait until it is past the checkpoint, or stop, delete the checkpoint in --state-dir if there is one, and start again",
+				"slot", slot, "checkpoint", checkpoint)
+		}
 		return
 	}
 	if p.behind++; p.behind < timelineTransactions {

@@ -54,6 +54,9 @@ func swapTx(slot uint64, number byte, index uint64, usdc uint64, blockTime int64
 
 func (r *pipelineRig) tx(src ledger.Source, tx *ledger.Tx) {
 	tx.ReceivedAt = r.now
+	for i := range tx.Swaps {
+		tx.Swaps[i].ReceivedAt = r.now
+	}
 	r.p.ledger.Tx(src, tx, &r.p.effects)
 	r.p.carryOut()
 }

@@ -154,7 +154,7 @@ func (q *quotes) close() {
 }
 
 // logQuoteSources tells once who is asked, and why others are not.
-func logQuoteSources(log *slog.Logger, e *quote.Engine, simulated bool) {
+func logQuoteSources(log *slog.Logger, e *quote.Engine, standIns bool) {
 	var attributes []any
 	for _, s := range e.Status() {
 		state := "on"
@@ -163,7 +163,7 @@ func logQuoteSources(log *slog.Logger, e *quote.Engine, simulated bool) {
 		}
 		attributes = append(attributes, s.Source, state)
 	}
-	log.Info("quote sources", append(attributes, "simulated", simulated)...)
+	log.Info("quote sources", append(attributes, "stand_ins", standIns)...)
 }
 
 // quotedMarket is the processed market as quotes are judged by it and made from it.

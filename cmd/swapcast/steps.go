@@ -166,6 +166,7 @@ func (p *pipeline) carryOut() {
 				p.processed.apply(step.Tx, step.BlockTime)
 			}
 			p.confirmed.apply(step.Tx, step.BlockTime)
+			p.sent.Confirmed(step.Tx.Slot, time.Now())
 			p.corrects.note(step.Tx, step.BlockTime, true, p.stream)
 		case ledger.StepMissing:
 			if p.filler != nil {

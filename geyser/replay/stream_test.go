@@ -115,7 +115,7 @@ func TestNewRequestReplacesTheFilters(t *testing.T) {
 	_, c := serve(t, replay.Options{Source: src})
 	stream := open(t, c, &pb.SubscribeRequest{Transactions: map[string]*pb.SubscribeRequestFilterTransactions{"t": {}}})
 	settle(t, stream)
-	src.put(txn(5, 0, key(1)), blockMeta(5, 1))
+	src.put(blockMeta(5, 1), txn(5, 0, key(1))) // once the second is here, the first was passed over
 	same(t, words(t, stream, 1), "tx 5/0 t")
 	send(t, stream, &pb.SubscribeRequest{BlocksMeta: map[string]*pb.SubscribeRequestFilterBlocksMeta{"m": {}}})
 	settle(t, stream)
@@ -125,7 +125,7 @@ func TestNewRequestReplacesTheFilters(t *testing.T) {
 	send(t, stream, atLevel(pb.CommitmentLevel_CONFIRMED))
 	settle(t, stream)
 	src.put(slot(6, pb.SlotStatus_SLOT_CONFIRMED))
-	same(t, words(t, stream, 5), "tx 5/0 t", "meta 5 m", "tx 6/0 t", "meta 6 m", "slot 6 confirmed s")
+	same(t, words(t, stream, 5), "meta 5 m", "tx 5/0 t", "tx 6/0 t", "meta 6 m", "slot 6 confirmed s")
 	// The client's closing its side leaves the stream as it is.
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,8 @@ type book struct {
 	counts   bookCounts
 	gaps     map[string]int // by channel, reason and form
 	ends     map[string]int // of connections, by what was said
-	latency  []int64        // of trades, nanoseconds, in the order in which they came
+	latency  []delay        // of trades, in the order in which they came
+	top      uint64         // the newest slot of a trade
 }
 
 type bookCounts struct {
@@ -47,6 +48,10 @@ type bookCounts struct {
 	lostSeqs                                                                          uint64 // that gaps named
 	skipped                                                                           uint64 // prices and candles, for newer ones
 }
+
+// delay is how long it took to tell something, nanoseconds, and when it was
+// played, Unix nanoseconds.
+type delay struct{ at, took int64 }
 
 // told is one trade.
 type told struct {
@@ -278,6 +283,7 @@ func (b *book) trade(m *message, now time.Time) {
 	b.inOrder(m.AssetID, m.Seq)
 	key := b.truth.hash(m.Signature, m.AssetID, strconv.Itoa(m.Index))
 	was := b.trades[key]
+	b.top = max(b.top, m.Slot)
 	if was.live {
 		b.problems.add("told twice", "%s: trade %s %d of %s in slot %d, told before in slot %d", b.name, m.Signature, m.Index, m.AssetID, m.Slot, was.slot)
 	}
@@ -287,7 +293,7 @@ func (b *book) trade(m *message, now time.Time) {
 	}
 	if was.times == 0 {
 		if at, ok := b.truth.playedTime(m.Signature); ok {
-			b.latency = append(b.latency, now.UnixNano()-at)
+			b.latency = append(b.latency, delay{at, now.UnixNano() - at})
 		}
 	}
 }
@@ -405,3 +411,10 @@ func (b *book) subscribed(m *message) {
 
 // ending is how connections ended, as text.
 func (b *book) ending() string { return fmt.Sprint(maps.Clone(b.ends)) }
+
+// newest is the newest slot of which a trade was told.
+func (b *book) newest() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.top
+}

@@ -24,7 +24,6 @@ type market struct {
 	sim   *sim.Market
 	truth *truth
 	swaps uint64 // that are to be played at least
-	quiet span   // of the market's slots, without transactions that are asked for
 
 	first, last uint64 // of the market's slots; 0 not known yet
 	candidate   uint64
@@ -34,11 +33,8 @@ type market struct {
 	ended       bool
 }
 
-// span is slots after the first one, both included; the zero value is none.
-type span struct{ from, to uint64 }
-
-func newMarket(o sim.Options, t *truth, swaps uint64, quiet span) (*market, error) {
-	m := &market{truth: t, swaps: swaps, quiet: quiet}
+func newMarket(o sim.Options, t *truth, swaps uint64) (*market, error) {
+	m := &market{truth: t, swaps: swaps}
 	o.OnSwap = func(s *swapcast.Swap) { m.made = append(m.made, *s) }
 	o.OnBalance = func(b *swapcast.BalanceChange) { m.changed = append(m.changed, *b) }
 	var err error
@@ -86,8 +82,7 @@ func (m *market) keep(u *pb.SubscribeUpdate) bool {
 	case m.last != 0 && slot > m.last:
 		return false
 	case u.GetTransaction() != nil:
-		at := slot - m.first
-		if at < leadSlots || m.quiet.to != 0 && at >= m.quiet.from && at <= m.quiet.to {
+		if slot-m.first < leadSlots {
 			return false
 		}
 		m.played.Add(uint64(len(made)))

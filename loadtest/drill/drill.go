@@ -27,7 +27,8 @@ type options struct {
 	rpcFaults bool
 	wallets   int
 	cutEvery  time.Duration
-	quiet     span
+	stored    int // slots that endpoints can replay, 0 the default
+	onFault   func(endpoint int, e faults.Event)
 	serve     []string // further flags of the server
 	clients   []clientSpec
 	log       *slog.Logger
@@ -77,8 +78,8 @@ func run(ctx context.Context, o options) (*drill, error) {
 	d := &drill{options: o, truth: newTruth(owners)}
 	d.problems = &d.truth.problems
 	d.upstream, err = openUpstream(upstreamOptions{
-		sim: market, speed: o.speed, swaps: o.swaps, quiet: o.quiet, script: o.script,
-		endpoints: o.endpoints, nodes: o.nodes, log: o.log,
+		sim: market, speed: o.speed, swaps: o.swaps, script: o.script,
+		endpoints: o.endpoints, nodes: o.nodes, stored: o.stored, onFault: o.onFault, log: o.log,
 	}, d.truth)
 	if err != nil {
 		return nil, err

@@ -38,31 +38,35 @@ type upstreamOptions struct {
 	sim       sim.Options
 	speed     float64
 	swaps     uint64
-	quiet     span
 	script    *faults.Script
 	endpoints int
 	nodes     int // JSON-RPC
+	stored    int // slots that endpoints can replay, 0 the default
+	onFault   func(endpoint int, e faults.Event)
 	log       *slog.Logger
 }
 
 func openUpstream(o upstreamOptions, t *truth) (*upstream, error) {
 	u := &upstream{begin: make(chan struct{}), chainFaults: make(map[faults.Kind]uint64)}
+	if o.onFault == nil {
+		o.onFault = func(int, faults.Event) {}
+	}
 	var err error
-	if u.market, err = newMarket(o.sim, t, o.swaps, o.quiet); err != nil {
+	if u.market, err = newMarket(o.sim, t, o.swaps); err != nil {
 		return nil, err
 	}
-	chain := o.script.Chain(u.market, faults.ChainOptions{OnTruth: t.tell, OnFault: u.struck})
+	chain := o.script.Chain(u.market, faults.ChainOptions{OnTruth: t.tell, OnFault: func(e faults.Event) {
+		u.struck(e)
+		o.onFault(-1, e)
+	}})
 	recorder := rpctest.NewRecorder(rpctest.RecorderOptions{MaxBlocks: 1 << 20, MaxBytes: 512 << 20})
 	sources := replay.Tee(recorder.Tap(&tap{src: chain, truth: t, begin: u.begin}), o.endpoints)
 	for i, src := range sources {
 		server, err := replay.New(replay.Options{
 			Source: src, Speed: o.speed, Simulated: true, Faults: o.script.Endpoint(i),
 			PingInterval: 5 * time.Second, QueueSize: 1 << 18, Logger: o.log.With("endpoint", i),
-			OnFault: func(e faults.Event) {
-				if e.Kind == faults.Lying {
-					o.log.Info("lie", "endpoint", i, "slot", e.Slot, "how", e.Detail)
-				}
-			},
+			StoredSlots: o.stored,
+			OnFault: func(e faults.Event) { o.onFault(i, e) },
 		})
 		if err != nil {
 			return nil, err

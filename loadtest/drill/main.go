@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/swapcast/swapcast/geyser/replay/faults"
 )
 
 func main() {
@@ -70,9 +68,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 }
 
 func newLog(w io.Writer, verbose bool) *slog.Logger {
-	level := slog.LevelInfo
-	_ = verbose
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
-
-var _ = faults.Fork

@@ -83,6 +83,14 @@ func (b *book) fetch(ctx context.Context, t topic) ([]message, error) {
 // settle puts what was fetched in place of what was told before. Called once, at
 // the end, with mu held.
 func (b *book) settle() {
+	type series struct {
+		mint     int32
+		interval swapcast.Interval
+	}
+	told := make(map[series][]candleKey)
+	for key := range b.candles {
+		told[series{key.mint, key.interval}] = append(told[series{key.mint, key.interval}], key)
+	}
 	for _, r := range b.repairs {
 		if len(r.got) == 0 {
 			continue
@@ -96,8 +104,8 @@ func (b *book) settle() {
 		if until == 0 {
 			until = r.got[len(r.got)-1].T
 		}
-		for key, was := range b.candles {
-			if key.mint == mint && key.interval == interval && key.start >= from && key.start < until && was.session < r.session {
+		for _, key := range told[series{mint, interval}] {
+			if was, ok := b.candles[key]; ok && key.start >= from && key.start < until && was.session < r.session {
 				delete(b.candles, key) // it is among those that were fetched, if there was one
 			}
 		}
@@ -112,6 +120,7 @@ func (b *book) settle() {
 			}
 			b.counts.repaired++
 			b.candles[key] = toldCandle{candleFact{m.O, m.H, m.L, m.C, m.VolumeUSD, m.Trades}, true, r.session}
+			told[series{mint, interval}] = append(told[series{mint, interval}], key)
 		}
 	}
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/swapcast/swapcast/geyser/replay/faults"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testOptions are those of a drill against the program as it is now.
+func testOptions(t *testing.T) options {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "swapcast")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/swapcast/swapcast/cmd/swapcast")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return options{
+		binary: binary, folder: t.TempDir(), tps: 500, speed: 3, seed: 1, endpoints: 2, nodes: 2, rpcFaults: true,
+		wallets: 12, cutEvery: 10 * time.Second, clients: fourClients(), log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// drillForTest runs a drill and fails the test where anything differs.
+func drillForTest(t *testing.T, o options) *drill {
+	t.Helper()
+	d, err := run(t.Context(), o)
+	if err != nil {
+		log, _ := os.ReadFile(filepath.Join(o.folder, "serve.log"))
+		t.Fatalf("%v\n%s", err, log[max(0, len(log)-4000):])
+	}
+	var text bytes.Buffer
+	differences := d.report(&text)
+	t.Log("\n" + text.String())
+	if differences > 0 {
+		t.Errorf("%d differences", differences)
+	}
+	return d
+}
+
+// TestDrill is `make drill` with fewer swaps: both endpoints lie, then the first
+// one fails in several ways.
+func TestDrill(t *testing.T) {
+	o := testOptions(t)
+	o.swaps = 30_000
+	var err error
+	if o.script, err = readScript("faults.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	d := drillForTest(t, o)
+	for i, s := range d.upstream.servers {
+		if s.Stats().Faults[faults.Lying] == 0 {
+			t.Errorf("endpoint %d did not lie", i)
+		}
+	}
+	if n := d.upstream.chainFaults[faults.Fork] + d.upstream.chainFaults[faults.Banks] + d.upstream.chainFaults[faults.Dead]; n < 5 {
+		t.Errorf("the chain had %d forks", n)
+	}
+	if d.clients[2].book.counts.retracted == 0 || d.clients[2].book.counts.cuts == 0 {
+		t.Error("nothing was retracted, or nobody was cut")
+	}
+}
+
+// TestSilentFilter is what a user of LaserStream met: the filter brought nothing
+// for 15,000 slots while slots went on, then the stream was cut. Who resumes from
+// the last slot that was heard of skips all of them; we resume from the last that
+// our filter proved.
+func TestSilentFilter(t *testing.T) {
+	const silent = 15_000
+	o := testOptions(t)
+	o.swaps, o.tps, o.speed = 52_000, 8, 200
+	o.endpoints, o.nodes, o.rpcFaults = 1, 0, false
+	o.stored = silent + 3_000
+	o.clients = fourClients()[:2]
+	o.serve = []string{"--hold-for", "5m"} // a slot in doubt is to wait, not to be let through
+	var err error
+	if o.script, err = faults.Parse([]byte("endpoints:\n  0:\n  - silent_filter: {after_slots: 40, for_slots: 15000, times: 1}\n")); err != nil {
+		t.Fatal(err)
+	}
+	d := drillForTest(t, o)
+	if d.upstream.servers[0].Stats().Faults[faults.SilentFilter] != 1 || d.truth.counts.slots < silent {
+		t.Errorf("the filter was not silent for %d slots", silent)
+	}
+	if d.metrics[`swapcast_geyser_resumes_total{endpoint="`+d.status.Sources[0].Endpoint+`",outcome="replayed"}`] == 0 {
+		t.Error("nothing was replayed")
+	}
+}
