@@ -18,6 +18,7 @@ FUZZTIME ?= 20s
 FUZZ     ?=
 BENCH    ?= .
 COUNT    ?= 6
+SWAPS    ?= 1000000
 
 .PHONY: help
 help: ## List the targets
@@ -74,6 +75,14 @@ accuracy: ## Show how far prices are off the built-in market's true mids, with a
 .PHONY: quote-matrix
 quote-matrix: ## Ask for quotes with every source in every fault, alone and in pairs, at 50 requests a second
 	@$(GO) test -count 1 -v -run 'TestFaultMatrix' -timeout 20m ./quote -matrix | grep -v '^=== '
+
+.PHONY: drill
+drill: build ## Play SWAPS (1000000) swaps under all faults and judge what four clients were told: lost 0, twice 0
+	@$(GO) run ./loadtest/drill -swaps $(SWAPS) -v
+
+.PHONY: drill-faults
+drill-faults: build ## Show what each fault does by itself, and two endpoints' latency: loadtest/drill/RESULTS.md
+	@$(GO) run ./loadtest/drill -table loadtest/drill/RESULTS.md
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)

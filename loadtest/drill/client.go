@@ -24,6 +24,8 @@ type client struct {
 	truth *truth
 	book  *book
 	owner []string // wallets
+	// tradesOnly follows nothing else.
+	tradesOnly bool
 
 	cutting  atomic.Bool // cuts go on
 	heard    atomic.Int64
@@ -181,9 +183,11 @@ func (s *session) ask(ctx context.Context, mints []string, from map[string]*sinc
 	var list []request
 	const most = 500 // names in one message
 	for part := range slices.Chunk(mints, most) {
-		list = append(list,
-			request{Channel: "trades", Assets: part, Since: from["trades"]},
-			request{Channel: "prices", Assets: part, Since: from["prices"]})
+		list = append(list, request{Channel: "trades", Assets: part, Since: from["trades"]})
+		if s.tradesOnly {
+			continue
+		}
+		list = append(list, request{Channel: "prices", Assets: part, Since: from["prices"]})
 		for _, interval := range followed() {
 			list = append(list, request{Channel: "candles", Assets: part, Interval: interval.String(), Since: from["candles "+interval.String()]})
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -32,7 +35,10 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 	var (
 		o       = options{endpoints: 2, clients: fourClients()}
 		script  = flags.String("faults", "loadtest/drill/faults.yaml", "file of faults; empty for none")
-		verbose = flags.Bool("v", false, "log every fault")
+		verbose = flags.Bool("v", false, "log progress and faults")
+		table   = flags.String("table", "", "one fault at a time instead, the table into this file; with -only those whose name contains a word")
+		only    = flags.String("only", "", "see -table")
+		latency = flags.Bool("latency", false, "two endpoints instead, one late, one that dies: how late clients are")
 	)
 	flags.Uint64Var(&o.swaps, "swaps", 1_000_000, "swaps to play at least")
 	flags.IntVar(&o.tps, "tps", 500, "transactions in a second of the market's time")
@@ -57,6 +63,17 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 		}
 	}
 	o.log = newLog(stderr, *verbose)
+	switch {
+	case *table != "":
+		return oneByOne(ctx, o, *table, *only, stdout, stderr)
+	case *latency:
+		rows, err := runLatency(ctx, o)
+		if err != nil {
+			return 1, err
+		}
+		writeLatency(stdout, rows)
+		return 0, nil
+	}
 	d, err := run(ctx, o)
 	if err != nil {
 		return 1, err
@@ -73,4 +90,68 @@ func newLog(w io.Writer, verbose bool) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// oneByOne makes the table of faults. A run in part is shown and not kept.
+func oneByOne(ctx context.Context, o options, path, only string, stdout, stderr io.Writer) (int, error) {
+	rows, err := runFaultTable(ctx, o, only, stderr)
+	if err != nil {
+		return 1, err
+	}
+	latency, err := runLatency(ctx, o)
+	if err != nil {
+		return 1, err
+	}
+	var text bytes.Buffer
+	writeResults(&text, rows, latency)
+	if only != "" {
+		_, err = stdout.Write(text.Bytes())
+	} else {
+		err = os.WriteFile(path, text.Bytes(), 0o644) //nolint:gosec // for everybody to read
+	}
+	code := 0
+	for i := range rows {
+		if rows[i].lost+rows[i].twice+rows[i].others > 0 {
+			code = 1
+		}
+	}
+	return code, err
+}
+
+// writeResults is loadtest/drill/RESULTS.md.
+func writeResults(w io.Writer, rows []tableRow, latency []latencyRow) {
+	fmt.Fprintf(w, `# What faults do
+
+Written by `+"`make drill-faults`"+` on %s, on %s. The chain is simulated.
+
+One fault at a time, 4 s into a run of its own: one endpoint (two, where one lies), one JSON-RPC node
+without faults, slots of 100 ms, %d transactions in a slot, --stale-after 5s. "Fresh after" is when the client was
+last further behind the chain than it ever was before the fault; 0: it never was. "Slots by replay" are those that the
+checkpoint did not cover when the stream was resumed. Trades are compared with the chain's truth at the end, at both
+commitments.
+
+`, time.Now().UTC().Format("2006-01-02"), machine(), int(tableTPS*0.4))
+	writeFaultTable(w, rows)
+	fmt.Fprintf(w, `
+## Two endpoints, one late, one that dies
+
+One run, three servers: endpoint 0 is on time and dies for good after %s, endpoint 1 is 400 ms late. From when a
+transaction is played to when the client has its trade (%d transactions a second, all tokens):
+
+`, diesAfter, latencyTPS)
+	writeLatency(w, latency)
+}
+
+// machine is what it ran on.
+func machine() string {
+	model := runtime.GOARCH
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%d cores (%s), %s, shared with other programs", runtime.NumCPU(), model, runtime.Version())
 }
