@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -240,16 +238,12 @@ func (b *book) price(data []byte) {
 }
 
 func between(data []byte, before string, end byte) ([]byte, bool) {
-	i := bytes.Index(data, []byte(before))
-	if i < 0 {
+	_, rest, found := bytes.Cut(data, []byte(before))
+	if !found {
 		return nil, false
 	}
-	rest := data[i+len(before):]
-	j := bytes.IndexByte(rest, end)
-	if j < 0 {
-		return nil, false
-	}
-	return rest[:j], true
+	value, _, found := bytes.Cut(rest, []byte{end})
+	return value, found
 }
 
 // follows counts what is between a number and the one before it on this
@@ -408,9 +402,6 @@ func (b *book) subscribed(m *message) {
 		}
 	}
 }
-
-// ending is how connections ended, as text.
-func (b *book) ending() string { return fmt.Sprint(maps.Clone(b.ends)) }
 
 // newest is the newest slot of which a trade was told.
 func (b *book) newest() uint64 {

@@ -73,7 +73,7 @@ func (c *client) session(ctx context.Context) error {
 		return fmt.Errorf("dial: %w", err)
 	}
 	s.conn = conn
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(64 << 20)
 	c.sessions.Add(1)
 	c.book.begin(int(c.sessions.Load()))

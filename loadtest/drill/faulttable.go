@@ -25,9 +25,6 @@ type faultCase struct {
 	length    time.Duration // of the chain
 }
 
-// strikesAt is when most faults strike: by then everything has settled.
-const strikesAt = 4 * time.Second
-
 // faultCases are all faults, one at a time: with one endpoint, so that nobody
 // helps it, but where two are needed to see a lie.
 func faultCases() []faultCase {

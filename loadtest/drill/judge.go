@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-
-	"github.com/swapcast/swapcast"
 )
 
 // verdict is what one client's book comes to.
@@ -140,9 +138,4 @@ func (b *book) settle0(t *truth) {
 func (v *verdict) String() string {
 	return fmt.Sprintf("lost %d, wrong %d, never were %d, in another slot %d; candles lost %d, wrong %d of %d; balances wrong %d of %d",
 		v.lost, v.wrong, v.alive, v.moved, v.candlesLost, v.candlesWrong, v.candles, v.balancesWrong, v.balances)
-}
-
-// commitments are those that clients may choose.
-func commitments() []string {
-	return []string{swapcast.Processed.String(), swapcast.Confirmed.String()}
 }

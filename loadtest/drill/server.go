@@ -50,7 +50,7 @@ func startServer(ctx context.Context, binary, logPath string, args ...string) (*
 	case <-serving:
 		return s, nil
 	case err := <-s.ended:
-		return nil, fmt.Errorf("the server ended before it served: %v, see %s", err, logPath)
+		return nil, fmt.Errorf("the server ended before it served, see %s: %w", logPath, err)
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), s.stop())
 	}
