@@ -61,6 +61,7 @@ func (p *plan) divide(keep bool) {
 		p.division++
 	}
 	p.shares, p.most = next, max(p.most, len(next))
+	p.layout.Store(p.division<<8 | uint64(len(next)))
 	poke(p.changed)
 }
 

@@ -40,6 +40,9 @@ func TestPlanHolds(t *testing.T) {
 			}
 			now := planned(t, p, least > 0 && (p.maxKeys != 1 || p.maxFilters != 1))
 			n, other := p.count()
+			if p.parts(other) != n || other != division && p.parts(division) != 0 {
+				t.Fatalf("%d streams are spoken of, want %d; by the old division %d", p.parts(other), n, p.parts(division))
+			}
 			if !limits && other != division {
 				t.Fatal("streams are opened anew although the limits are the same")
 			}
@@ -260,4 +263,41 @@ func TestMovedKeys(t *testing.T) {
 	if st := r.sub.Status(); st.Uncovered != 0 {
 		t.Errorf("status: %+v", st)
 	}
+}
+
+// TestPromiseOfPart: a stream speaks of the division that it was opened by, also
+// before Run has begun the other parts, and never of a newer one.
+func TestPromiseOfPart(t *testing.T) {
+	sub, err := New(Options{Target: "passthrough:///none", Programs: keys(1, 8), MaxFilterKeys: 4, MaxFilters: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan *Event, 1)
+	ss := &session{Subscriber: sub, part: &part{Subscriber: sub, index: 1}, ctx: t.Context(), sink: sink{events: events}}
+	promise := func(slot uint64, want string) {
+		t.Helper()
+		if !ss.promise(heard{kind: KindTx, slot: slot}) {
+			t.Fatal("the stream ended")
+		}
+		got := ""
+		select {
+		case e := <-events:
+			got = fmt.Sprint(e.Kind == KindPartStart, e.From, e.Part, e.Parts)
+		default:
+		}
+		if got != want {
+			t.Fatalf("slot %d: promise %q, want %q", slot, got, want)
+		}
+	}
+	promise(10, "true 11 1 2")
+	sub.SetFilter(Filter{Programs: keys(1, 9)})
+	promise(10, "true 11 1 3")
+	if _, ok := sub.plan.learn("Max amount of Pubkeys reached, only 3 allowed"); !ok || sub.plan.parts(0) != 0 {
+		t.Fatal("no key went from one stream to another")
+	}
+	promise(10, "")
+	promise(11, "true 12 1 3") // what it missed of its own keys is still told
+	late := &session{Subscriber: sub, part: ss.part, ctx: t.Context(), sink: ss.sink}
+	ss = late
+	promise(20, "")
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gagliardetto/solana-go"
@@ -52,6 +53,7 @@ type plan struct {
 	division   uint64  // counts how often keys went to streams that may run already
 	dropped    int     // keys in no share
 	changed    chan struct{}
+	layout     atomic.Uint64 // division and number of shares, for parts; written with mu held
 }
 
 func newPlan(o *Options) *plan {
@@ -130,6 +132,17 @@ func (p *plan) count() (n int, division uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.shares), p.division
+}
+
+// parts is how many streams the keys take as long as the division is the
+// newest, 0 else. A stream that was opened with a share of it speaks of as many,
+// whether Run has come to start the others or not.
+func (p *plan) parts(division uint64) int {
+	l := p.layout.Load()
+	if l>>8 != division {
+		return 0
+	}
+	return int(l & 0xff)
 }
 
 // uncovered is how many keys are asked of the endpoint by no stream.

@@ -175,14 +175,17 @@ func (ss *session) learnVersion(client pb.GeyserClient) {
 // update that shows it, and reports whether the stream goes on.
 func (ss *session) promise(h heard) bool {
 	c := &ss.coverage
-	if c.settled && ss.parts == int(ss.partCount.Load()) || h.kind > KindBlock {
+	parts := ss.plan.parts(ss.part.division)
+	if parts == 0 { // about to be ended: it knows nothing of the new division
+		parts = ss.parts
+	}
+	if c.settled && ss.parts == parts || h.kind > KindBlock {
 		return true
 	}
 	changed := c.heard(h)
-	if c.from == 0 {
+	if c.from == 0 || parts == 0 {
 		return true
 	}
-	parts := int(ss.partCount.Load())
 	if !changed && parts == ss.parts {
 		return true
 	}
