@@ -40,7 +40,7 @@ var ownImports = []struct {
 	{"wallet", []string{"."}},
 	{"ledger", []string{"."}},
 	{"quote", []string{"."}},
-	{"quote/quotetest", []string{"."}}, // Jupiter, DFlow, Hashflow and Hermes, for tests and demos
+	{"quote/quotetest", []string{"."}},          // Jupiter, DFlow, Hashflow and Hermes, for tests and demos
 	{"swap", []string{".", "quote", "rpcpool"}}, // a quote's transaction, held against the quote
 	{"stream", []string{".", "stream/wire"}},
 	{"stream/wire", []string{"."}},
