@@ -36,6 +36,20 @@ func TestMaxTxs(t *testing.T) {
 	}
 }
 
+// TestTicksBeforeTheFirstConfirmation: what is looked through is what is kept, not
+// every slot since the chain began. The chain's slots are hundreds of millions.
+func TestTicksBeforeTheFirstConfirmation(t *testing.T) {
+	b := newBook(t, ledger.Options{HoldFor: time.Hour, Corroborate: -1})
+	b.run("began a1 420000000\ntx a1 420000000 x\nconfirmed a1 420000000")
+	began := time.Now()
+	for range 100 {
+		b.tick(1)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("100 ticks took %s", took)
+	}
+}
+
 func TestMaxSlots(t *testing.T) {
 	b := newBook(t, ledger.Options{MaxSlots: 16, HoldFor: time.Hour, Corroborate: -1})
 	b.run("start 99\nbegan a1 100\ntx a1 100 x")

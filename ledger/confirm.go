@@ -65,7 +65,7 @@ func (l *Ledger) heldOut(s *slotState) bool { return l.now-s.wait.chain >= int64
 // before it that are not. A fill of hours would hold all that is new else.
 func (l *Ledger) findOverdue() {
 	f := &l.front
-	for n := f.maxChain; n > max(f.out, f.overdue); n-- {
+	for n := f.maxChain; n > max(f.out, f.overdue) && n >= l.win.base; n-- {
 		if s := l.win.get(n); s != nil && s.fate.chain && !s.fate.out && l.heldOut(s) {
 			f.overdue = n
 			return
