@@ -117,9 +117,9 @@ func (u *upstream) serve(ctx context.Context, rpcFaults bool, seed uint64) error
 		})
 		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 		defer stop()
-		if rpcFaults {
-			all.Go(func() { troubleNode(ctx, node, seed+uint64(i)) }) //nolint:gosec // few
-		}
+	}
+	if rpcFaults {
+		all.Go(func() { troubleNodes(ctx, u.rpc, seed) })
 	}
 	all.Wait()
 	close(failed)
@@ -130,8 +130,11 @@ func (u *upstream) serve(ctx context.Context, rpcFaults bool, seed uint64) error
 	return err
 }
 
-// troubleNode has a JSON-RPC node do now and then what such nodes do.
-func troubleNode(ctx context.Context, node *rpctest.Server, seed uint64) {
+// troubleNodes has JSON-RPC nodes do now and then what such nodes do: all of them
+// lag, and for ten seconds each one, then the next, fails every other request or
+// so. Never do all fail at once: without RPC's word the endpoint that is named
+// first is believed, and it lies too.
+func troubleNodes(ctx context.Context, nodes []*rpctest.Server, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // what is wanted is the same faults again
 	list := []rpctest.Fault{
 		{Status: http.StatusTooManyRequests, RetryAfter: "1", Body: `{"jsonrpc":"2.0","error":{"code":429,"message":"Too many requests"},"id":1}`},
@@ -144,17 +147,21 @@ func troubleNode(ctx context.Context, node *rpctest.Server, seed uint64) {
 		{Method: "getBlock", Null: true},
 		{ContentType: "application/json", Body: `{"jsonrpc":"2.0","result":{"blockTime":17`},
 	}
-	ticker := time.NewTicker(2 * time.Second)
+	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	for {
+	for second := 0; ; second++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		node.ClearScript() // what nobody met
-		node.Script(list[random.IntN(len(list))])
-		node.SetLag(uint64(random.IntN(5))) //nolint:gosec // not below 0
+		for i, node := range nodes {
+			node.ClearScript()                  // what nobody met
+			node.SetLag(uint64(random.IntN(5))) //nolint:gosec // not below 0
+			if i == second/10%len(nodes) {
+				node.Script(list[random.IntN(len(list))])
+			}
+		}
 	}
 }
 

@@ -206,29 +206,36 @@ func (w *watcher) watch(ctx context.Context, d *drill) {
 	}
 }
 
-// fresh is how long after the strike a client was last further behind than it
-// ever was before it, in seconds.
+// A client has fallen behind when it does so soon after the strike, and is fresh
+// again once it has been so for a while.
+const (
+	soon      = 6 * time.Second
+	forAWhile = 500 * time.Millisecond
+)
+
+// fresh is how long after the strike a client that had fallen further behind than
+// it ever was before it was up with the chain again, in seconds.
 func (w *watcher) fresh(client int) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	usual := uint64(2) // slots, that a moment's scheduling explains
-	var last time.Time
+	var last time.Time // when it was behind
 	for _, s := range w.samples {
+		behind := s.behind[client] > usual+1
 		switch {
 		case s.top < leadSlots+420_000_000+6:
 		case w.at.IsZero() || s.at.Before(w.at):
 			usual = max(usual, s.behind[client])
-		case s.behind[client] > usual+1:
+		case behind && (!last.IsZero() || s.at.Sub(w.at) < soon):
 			last = s.at
+		case !last.IsZero() && s.at.Sub(last) > forAWhile:
+			return fmt.Sprintf("%.1f", last.Sub(w.at).Seconds())
 		}
 	}
 	if last.IsZero() {
 		return "0"
 	}
-	if last.Sub(w.at) > 0 && last.Equal(w.samples[len(w.samples)-1].at) {
-		return "not within the run"
-	}
-	return fmt.Sprintf("%.1f", last.Sub(w.at).Seconds())
+	return "not within the run"
 }
 
 // topAt is the chain's newest slot at a time.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/swapcast/swapcast/geyser/replay/faults"
 )
 
 func main() {
@@ -63,6 +65,11 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 		}
 	}
 	o.log = newLog(stderr, *verbose)
+	o.onFault = func(endpoint int, e faults.Event) {
+		if e.Kind == faults.Lying { // the endpoint's own log tells of the first one only
+			o.log.Info("a lie", "endpoint", endpoint, "slot", e.Slot, "how", e.Detail)
+		}
+	}
 	switch {
 	case *table != "":
 		return oneByOne(ctx, o, *table, *only, stdout, stderr)
@@ -125,8 +132,8 @@ func writeResults(w io.Writer, rows []tableRow, latency []latencyRow) {
 Written by `+"`make drill-faults`"+` on %s, on %s. The chain is simulated.
 
 One fault at a time, 4 s into a run of its own: one endpoint (two, where one lies), one JSON-RPC node
-without faults, slots of 100 ms, %d transactions in a slot, --stale-after 5s. "Fresh after" is when the client was
-last further behind the chain than it ever was before the fault; 0: it never was. "Slots by replay" are those that the
+without faults, slots of 100 ms, %d transactions in a slot, --stale-after 5s. "Fresh after" is when the client, having
+fallen further behind the chain than it ever was before the fault, was up with it again; 0: it never fell behind. "Slots by replay" are those that the
 checkpoint did not cover when the stream was resumed. Trades are compared with the chain's truth at the end, at both
 commitments.
 
