@@ -78,7 +78,8 @@ quote-matrix: ## Ask for quotes with every source in every fault, alone and in p
 
 .PHONY: drill
 drill: build ## Play SWAPS (1000000) swaps under all faults and judge what four clients were told: lost 0, twice 0
-	@$(GO) run ./loadtest/drill -swaps $(SWAPS) -v
+	@mkdir -p dist
+	@$(GO) run ./loadtest/drill -swaps $(SWAPS) -v -report dist/drill.txt
 
 .PHONY: drill-faults
 drill-faults: build ## Show what each fault does by itself, and two endpoints' latency: loadtest/drill/RESULTS.md

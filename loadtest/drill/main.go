@@ -40,6 +40,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 		verbose = flags.Bool("v", false, "log progress and faults")
 		table   = flags.String("table", "", "one fault at a time instead, the table into this file; with -only those whose name contains a word")
 		only    = flags.String("only", "", "see -table")
+		keep    = flags.String("report", "", "write the report into this file too")
 		latency = flags.Bool("latency", false, "two endpoints instead, one late, one that dies: how late clients are")
 	)
 	flags.Uint64Var(&o.swaps, "swaps", 1_000_000, "swaps to play at least")
@@ -85,10 +86,19 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 	if err != nil {
 		return 1, err
 	}
-	if d.report(stdout) > 0 {
-		return 1, nil
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "drill -swaps %d, %s, on %s. The chain is simulated.\n\n", o.swaps, time.Now().UTC().Format("2006-01-02"), machine())
+	code := 0
+	if d.report(&text) > 0 {
+		code = 1
 	}
-	return 0, nil
+	if _, err := stdout.Write(text.Bytes()); err != nil {
+		return 1, err
+	}
+	if *keep != "" {
+		return code, os.WriteFile(*keep, text.Bytes(), 0o644) //nolint:gosec // for everybody to read
+	}
+	return code, nil
 }
 
 func newLog(w io.Writer, verbose bool) *slog.Logger {

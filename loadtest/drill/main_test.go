@@ -19,6 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // testOptions are those of a drill against the program as it is now.
 func testOptions(t *testing.T) options {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("runs a server for most of a minute")
+	}
 	binary := filepath.Join(t.TempDir(), "swapcast")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/swapcast/swapcast/cmd/swapcast")
 	if out, err := build.CombinedOutput(); err != nil {
