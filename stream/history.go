@@ -25,7 +25,7 @@ type history struct {
 	// guarded by mu, with the past of every topic
 	position uint64
 	blocks   int   // of all topics
-	order    block // head of the ring of blocks, the newest first
+	order    block // head of the ring of blocks, that with the newest entry first
 	gaps     []recordedGap
 }
 
@@ -38,7 +38,7 @@ type past struct {
 }
 
 // block is some consecutive trades of a topic. Blocks are given up whole, in the
-// order in which they came to be: of an asset beyond its bound its own oldest one,
+// order of their newest entries: of an asset beyond its bound its own oldest one,
 // beyond the bound of all the oldest one of any.
 type block struct {
 	topic      *topic
@@ -110,6 +110,11 @@ func (h *history) keep(t *topic, e *pastEntry) {
 	}
 	if last == nil || last.count == blockSize {
 		last = h.newBlock(t)
+	} else {
+		// As old as its newest entry: an asset that is seldom traded fills one for
+		// minutes, and must not lose with its beginning what came a moment ago.
+		last.prev.next, last.next.prev = last.next, last.prev
+		h.order.push(last)
 	}
 	last.entries[last.count] = *e
 	last.count++
@@ -134,10 +139,15 @@ func (h *history) newBlock(t *topic) *block {
 		*b = block{}
 	}
 	b.topic = t
-	b.prev, b.next = &h.order, h.order.next
-	b.prev.next, b.next.prev = b, b
+	h.order.push(b)
 	p.blocks = append(p.blocks, b)
 	return b
+}
+
+// push makes b the newest block of a ring.
+func (head *block) push(b *block) {
+	b.prev, b.next = head, head.next
+	b.prev.next, b.next.prev = b, b
 }
 
 // take takes a block from the topic that has it: its oldest one. Called with mu

@@ -175,3 +175,20 @@ func TestResumeOverwritten(t *testing.T) {
 		t.Errorf("%d gaps", gaps)
 	}
 }
+
+// An asset that is seldom traded keeps its newest trade, however long ago the one
+// before it was: what goes is what came longest ago.
+func TestHistoryOfASeldomTradedAsset(t *testing.T) {
+	t.Parallel()
+	h := newHistory(&Limits{HistoryTrades: 1000, HistoryTotal: 20 * blockSize})
+	seldom, busy := &topic{}, &topic{}
+	for seq := range uint64(4) {
+		h.publish(nil, item{topic: seldom}, &pastEntry{seq: seq + 1})
+		for range 15 * blockSize {
+			h.publish(nil, item{topic: busy}, &pastEntry{seq: busy.past.lastSeq + 1})
+		}
+		if h.look(seldom, seq).oldest > seq+1 {
+			t.Fatalf("its trade %d is forgotten after %d others", seq+1, 15*blockSize)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func TestYellowstoneClientFromNPMRecovers(t *testing.T) {
 		"no streams left":          {"- cut: {after_slots: 6, times: 1}\n- resource_exhausted: {at: 1s, for: 3s}", false},
 		"from_slot out of range":   {"- cut: {after_slots: 6, times: 1}\n- refuse_from_slot: {with: out_of_range}", true},
 		"history forgotten":        {"- cut: {after_slots: 6, times: 1, scope: server}\n- forget_history: {after_slots: 6}", true},
-		"restart, shorter history": {"- restart: {after_slots: 6, down: 300ms}", true},
+		"restart, shorter history": {"- restart: {after_slots: 25, down: 300ms}", true},
 		// Not block_meta_early: this client drops what comes after a slot's meta.
 		"twice, out of order, late": {"- duplicate: {rate: 0.2}\n- reorder: {rate: 0.5}\n- late: {by: 200ms}\n- cut: {after_slots: 12}", false},
 	} {

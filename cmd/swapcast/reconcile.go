@@ -56,6 +56,34 @@ func (r *reconciler) note(tx *ledger.Tx, at int64, late bool, s *stream.Server) 
 	}
 }
 
+// applied has candles compared again that a transaction has changed since, since
+// the processed market took it for one of a second that had passed.
+func (r *reconciler) applied(tx *ledger.Tx, s *stream.Server) {
+	for i := range tx.Swaps {
+		swap := &tx.Swaps[i]
+		if swap.BlockTime >= r.settled {
+			continue // what it belongs to is compared once it is over
+		}
+		for _, mint := range [2]solana.PublicKey{swap.MintIn, swap.MintOut} {
+			for interval := range s.CandlesWantedAt(mint, swapcast.Processed).All() {
+				r.add(mint, interval, swap.BlockTime, true)
+			}
+		}
+	}
+}
+
+// corrected has candles compared again that a retraction has changed.
+func (r *reconciler) corrected(candles []swapcast.Candle, s *stream.Server) {
+	for i := range candles {
+		c := &candles[i]
+		for interval := range s.CandlesWantedAt(c.Mint, swapcast.Processed).All() {
+			if interval == c.Interval {
+				r.add(c.Mint, interval, c.Start, true)
+			}
+		}
+	}
+}
+
 func (r *reconciler) add(mint solana.PublicKey, interval swapcast.Interval, at int64, again bool) {
 	if at == 0 {
 		return

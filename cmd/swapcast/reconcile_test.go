@@ -128,3 +128,35 @@ func TestReconcilerLooksOncePerSecond(t *testing.T) {
 		t.Fatal("a candle that is over still waits after a second")
 	}
 }
+
+// TestReconcilerComparesAgain: a candle is compared once, unless it has changed
+// since: by a retraction, or by a transaction of a second that has passed.
+func TestReconcilerComparesAgain(t *testing.T) {
+	r := newPipelineRig(t)
+	_ = candleClient(t, r) // somebody listens
+	c := &r.p.corrects
+	mint := swapcast.NativeMint()
+	candle := swapcast.Candle{Mint: mint, Interval: swapcast.Interval1s, Start: 999}
+	late := &ledger.Tx{Swaps: []swapcast.Swap{{MintIn: mint, MintOut: swapcast.USDC(), BlockTime: 999}}}
+	for now, step := range []struct {
+		what string
+		do   func()
+		open int
+	}{
+		{"new", func() { c.add(mint, swapcast.Interval1s, 999, false) }, 1},
+		{"noted again", func() { c.note(late, 999, false, r.stream) }, 0},
+		{"taken back", func() { c.corrected([]swapcast.Candle{candle}, r.stream) }, 1},
+		{"late", func() { c.applied(late, r.stream) }, 1},
+		{"of another mint", func() { c.corrected([]swapcast.Candle{{Mint: swapcast.USDC(), Start: 999}}, r.stream) }, 0},
+	} {
+		step.do()
+		if len(c.open) != step.open {
+			t.Errorf("%s: %d candles wait, want %d", step.what, len(c.open), step.open)
+		}
+		r.confirmed.clock, r.processed.clock = 1_001+int64(now), 1_001+int64(now)
+		c.run(r.confirmed, r.processed)
+		if len(c.open) != 0 {
+			t.Fatalf("%s: %d still wait", step.what, len(c.open))
+		}
+	}
+}

@@ -156,9 +156,11 @@ func (p *pipeline) carryOut() {
 		switch step.Kind {
 		case ledger.StepApply:
 			p.processed.apply(step.Tx, 0)
+			p.corrects.applied(step.Tx, p.stream)
 			priced = priced || len(step.Tx.Swaps) > 0
 		case ledger.StepRetract:
 			p.processed.retract(refs(step))
+			p.corrects.corrected(p.processed.retraction.Candles, p.stream)
 		case ledger.StepConfirm:
 			p.confirm(step)
 		case ledger.StepLate:
