@@ -24,7 +24,7 @@ type client struct {
 	truth *truth
 	book  *book
 	owner []string // wallets
-	// tradesOnly follows nothing else.
+	// tradesOnly follows no prices and candles.
 	tradesOnly bool
 
 	cutting  atomic.Bool // cuts go on

@@ -21,6 +21,7 @@ type options struct {
 	tps       int
 	speed     float64
 	seed      uint64
+	launches  float64 // as the market has it
 	script    *faults.Script
 	endpoints int
 	nodes     int
@@ -40,15 +41,16 @@ type clientSpec struct {
 	name, commitment string
 	cut              bool
 	query            string
+	tradesOnly       bool // and balances
 }
 
 // fourClients are those that the proof is about.
 func fourClients() []clientSpec {
 	return []clientSpec{
-		{"A processed", "processed", false, ""},
-		{"B confirmed", "confirmed", false, "?batch=1"},
-		{"C processed, cut", "processed", true, "?batch=1"},
-		{"D confirmed, cut", "confirmed", true, ""},
+		{name: "A processed", commitment: "processed"},
+		{name: "B confirmed", commitment: "confirmed", query: "?batch=1"},
+		{name: "C processed, cut", commitment: "processed", cut: true, query: "?batch=1"},
+		{name: "D confirmed, cut", commitment: "confirmed", cut: true},
 	}
 }
 
@@ -70,7 +72,7 @@ type drill struct {
 // run does the whole drill. Its error says that it could not be done; what went
 // wrong in it is in problems.
 func run(ctx context.Context, o options) (*drill, error) {
-	market := sim.Options{Seed: o.seed, TPS: o.tps}
+	market := sim.Options{Seed: o.seed, TPS: o.tps, Launches: o.launches}
 	owners, err := busiest(market, o.wallets)
 	if err != nil {
 		return nil, err
@@ -118,7 +120,7 @@ func run(ctx context.Context, o options) (*drill, error) {
 		return nil, err
 	}
 	for _, c := range d.clients {
-		d.verdicts = append(d.verdicts, judge(c.book, d.truth))
+		d.verdicts = append(d.verdicts, judge(c.book, d.truth, !c.tradesOnly))
 	}
 	return d, nil
 }
@@ -140,7 +142,7 @@ func (d *drill) watch(ctx context.Context, owners []string) error {
 	for _, spec := range d.options.clients {
 		c := &client{
 			name: spec.name, url: "ws" + d.server.page[len("http"):] + "/ws", query: spec.query,
-			truth: d.truth, owner: owners, ready: make(chan struct{}),
+			truth: d.truth, owner: owners, ready: make(chan struct{}), tradesOnly: spec.tradesOnly,
 		}
 		if spec.cut {
 			c.every = d.cutEvery

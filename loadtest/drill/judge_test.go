@@ -63,7 +63,7 @@ func perfect(t *truth) *book {
 // back does not pass, and the truth does.
 func TestJudgeSeesDifferences(t *testing.T) {
 	truth := playedTruth(t)
-	if v := judge(perfect(truth), truth); truth.problems.total() != 0 || v.candles == 0 || v.balances == 0 {
+	if v := judge(perfect(truth), truth, true); truth.problems.total() != 0 || v.candles == 0 || v.balances == 0 {
 		t.Fatalf("the truth is judged: %v %v", &v, truth.problems.examples())
 	}
 	anyTrade := func(b *book) (key uint64) {
@@ -146,7 +146,7 @@ func TestJudgeSeesDifferences(t *testing.T) {
 			b := perfect(truth)
 			before := truth.problems.count(kind)
 			spoil(b)
-			judge(b, truth)
+			judge(b, truth, true)
 			if truth.problems.count(kind) == before {
 				t.Errorf("the judge does not see it: %v", truth.problems.examples())
 			}
