@@ -83,6 +83,7 @@ type tableRow struct {
 	replayed            int64
 	rpc, gaps           float64
 	lost, twice, others int
+	examples            []string
 }
 
 const (
@@ -103,6 +104,9 @@ func runFaultTable(ctx context.Context, o options, only string, stderr io.Writer
 		}
 		fmt.Fprintf(stderr, "%s: %s; fresh after %s s, confirmed %s s; %d slots by replay, %.0f by RPC, %.0f lost; trades lost %d, twice %d, other differences %d\n",
 			c.name, row.did, row.processed, row.confirmed, row.replayed, row.rpc, row.gaps, row.lost, row.twice, row.others)
+		for _, line := range row.examples {
+			fmt.Fprintln(stderr, "  "+line)
+		}
 		rows = append(rows, row)
 	}
 	return rows, nil
@@ -148,6 +152,7 @@ func runFaultCase(ctx context.Context, o options, c faultCase) (tableRow, error)
 	}
 	row.twice = d.problems.count("told twice")
 	row.others = d.problems.total() - row.lost - row.twice
+	row.examples = d.problems.examples()
 	row.did = strings.TrimPrefix(row.did, "; ")
 	if row.did == "" {
 		row.did = "nothing"
