@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -18,11 +17,6 @@ import (
 // before; once it is confirmed it stands in its own, and the candle that it was in
 // at first is told to be empty.
 func TestSparseCandles(t *testing.T) {
-	if os.Getenv("SWAPCAST_DRILL") == "" {
-		// On a busy machine a candle of the first seconds is now and then told with
-		// other trades than HTTP has, and not put right: an open fault.
-		t.Skip("set SWAPCAST_DRILL=1, on a machine with nothing else to do")
-	}
 	s := serveForTest(t, "--source", "market:?seed=7&tps=20")
 	base := "http://" + s.public.Addr().String()
 	var mu sync.Mutex

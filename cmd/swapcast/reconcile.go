@@ -1,6 +1,8 @@
 package main
 
 import (
+	"sync"
+
 	"github.com/gagliardetto/solana-go"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -38,6 +40,32 @@ func newReconciler(registry prometheus.Registerer) reconciler {
 	})
 	registry.MustRegister(left)
 	return reconciler{left: left, open: make(map[candleKey]struct{}), done: make(map[candleKey]struct{})}
+}
+
+// shownCandles are those with which the following of a processed candle began.
+// Its transactions may all have been confirmed before, when nobody listened yet.
+type shownCandles struct {
+	mu sync.Mutex
+	// guarded by mu
+	list []candleKey
+}
+
+func (s *shownCandles) add(c *swapcast.Candle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list) < maxReconciled { // the reconciler counts those for which it has no room
+		s.list = append(s.list, candleKey{c.Mint, c.Interval, c.Start})
+	}
+}
+
+// take has the candles compared that somebody was shown since it was called last.
+func (r *reconciler) take(s *shownCandles) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.list {
+		r.add(k.mint, k.interval, k.start, true)
+	}
+	s.list = s.list[:0]
 }
 
 // note remembers the candles of a confirmed transaction that somebody listens
@@ -105,6 +133,7 @@ func (r *reconciler) add(mint solana.PublicKey, interval swapcast.Interval, at i
 // run tells the candles whose interval both markets have closed, where they
 // differ. Before the processed one has, its own last word is still to come.
 func (r *reconciler) run(confirmed, processed *view) {
+	r.take(&processed.shown)
 	now := min(confirmed.clock, processed.clock)
 	if len(r.open) == 0 || now == r.settled {
 		return

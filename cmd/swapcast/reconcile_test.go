@@ -105,6 +105,52 @@ func TestCandleOfTheWrongSecond(t *testing.T) {
 	}
 }
 
+// TestCandleThatWasConfirmedBeforeAnybodyListened has a client begin with a candle
+// whose trades are confirmed already, and one of which the processed market has in
+// another second.
+func TestCandleThatWasConfirmedBeforeAnybodyListened(t *testing.T) {
+	r := newPipelineRig(t)
+	src := rigSource("a", 1)
+	second := r.now / 1e9
+	r.p.ledger.Began(src, 10, r.now)
+	r.block(src, 10, second-1)
+	r.tx(src, swapTx(11, 1, 1, 150e6, second-1)) // the newest block's time, and not its own
+	r.tx(src, swapTx(11, 6, 2, 155e6, second-1))
+	r.block(src, 11, second)
+	r.tx(src, swapTx(12, 2, 1, 160e6, second))
+	r.block(src, 12, second)
+	proof := swapTx(13, 3, 1, 0, second) // of the slots before
+	proof.Swaps = nil
+	r.tx(src, proof)
+	for slot := uint64(10); slot <= 12; slot++ {
+		r.status(src, slot, swapcast.SlotConfirmed)
+	}
+	r.pass(time.Second)
+	if c, ok := r.confirmed.market.Candle(swapcast.NativeMint(), swapcast.Interval1s); !ok || c.Trades != 3 || c.Final {
+		t.Fatalf("confirmed before: %+v", c)
+	}
+	read := candleClient(t, r)
+	if m := read(); m.Type != "candle" || m.Trades != 1 || m.T != second { // of slot 12
+		t.Fatalf("snapshot %+v", m)
+	}
+	r.block(src, 13, second+1)
+	r.status(src, 13, swapcast.SlotConfirmed)
+	r.tx(src, swapTx(14, 4, 1, 170e6, second+1))
+	r.block(src, 14, second+2)
+	r.status(src, 14, swapcast.SlotConfirmed)
+	r.tx(src, swapTx(15, 5, 1, 170e6, second+2))
+	r.block(src, 15, second+3)
+	r.status(src, 15, swapcast.SlotConfirmed)
+	r.pass(time.Minute)
+	for {
+		m := read()
+		t.Logf("%s of second %d: %d trades, final %t", m.Type, m.T-second, m.Trades, m.Final)
+		if m.Type == "candle" && m.T == second && m.Final && m.Trades == 3 {
+			return
+		}
+	}
+}
+
 // TestReconcilerLooksOncePerSecond has many candles wait while transactions
 // come: each of those must not look at all of them.
 func TestReconcilerLooksOncePerSecond(t *testing.T) {

@@ -128,7 +128,11 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 		},
 		// The views come after the server that they publish to.
 		Candle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
-			return s.processed.market.Candle(mint, i)
+			candle, ok := s.processed.market.Candle(mint, i)
+			if ok {
+				s.processed.shown.add(&candle)
+			}
+			return candle, ok
 		},
 		ConfirmedCandle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
 			return s.confirmed.market.Candle(mint, i)

@@ -24,6 +24,8 @@ type view struct {
 	book       *wallet.Book
 	stream     *stream.Server
 
+	shown shownCandles // by its lock; of the processed view
+
 	update     market.Update
 	retraction market.Retraction
 	balances   []swapcast.Balance
