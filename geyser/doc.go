@@ -53,7 +53,8 @@
 // nothing several times in a row is left alone for a while by a breaker, which
 // then lets single tries through: a dead endpoint is tried some 2,000 times a day.
 // Other subscribers do not notice. See Reason for what is tried slowly at once,
-// and Reconnect for opening streams anew without a gap.
+// and Reconnect for opening streams anew without a gap. Rest leaves an endpoint
+// alone while another one does its work, which TakesOver tells.
 //
 // # Filters
 //

@@ -38,6 +38,9 @@ func (p *part) enter(ss *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sessions = append(p.sessions, ss)
+	if p.Resting() { // Rest may have been before this one
+		ss.cancel(errFailover)
+	}
 }
 
 func (p *part) leave(ss *session) {
@@ -77,7 +80,7 @@ func poke(c chan struct{}) {
 // connection cannot help.
 func (p *part) run(ctx context.Context) error {
 	defer p.goroutines.Wait()
-	for p.breaker.admit(ctx) {
+	for p.rested(ctx) && p.breaker.admit(ctx) {
 		end := p.serve(ctx)
 		if ctx.Err() != nil {
 			p.breaker.abandon()
@@ -131,7 +134,7 @@ func (p *part) serve(ctx context.Context) ending {
 			if next == nil {
 				return cur.end
 			}
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || p.Resting() { // both end
 				<-next.done
 				return cur.end
 			}
@@ -192,6 +195,9 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 		return 0, failed.error
 	}
 	brought := !end.firstData.IsZero()
+	if errors.Is(end.cause, errFailover) {
+		return 0, p.left(ctx, end)
+	}
 	p.failures++
 	if brought && time.Since(end.firstData) >= p.opts.Backoff.HealthyAfter {
 		p.failures = 1
@@ -233,6 +239,19 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 	p.log.Log(ctx, level, "stream ended; reconnecting", "reason", string(reason), "error", end.text(),
 		"failures", p.failures, "delay", delay.Round(time.Millisecond), "breaker", p.breaker.current().String())
 	return delay, nil
+}
+
+// left notes the end of a stream whose work another endpoint does: no failure.
+func (p *part) left(ctx context.Context, end ending) error {
+	if end.firstData.IsZero() {
+		p.breaker.abandon()
+	}
+	reason, _ := classify(end.err, end.cause)
+	p.reason.Store(&reason)
+	p.reconnects.Add(1)
+	p.metrics.reconnect(reason)
+	p.log.InfoContext(ctx, "stream ended: another endpoint takes over, this one is left alone for a while")
+	return nil
 }
 
 // learnedAtOnce is how many refusals in a row are answered at once with another

@@ -50,6 +50,7 @@ const (
 	ReasonDeadline      Reason = "deadline"            // a deadline of the server or a proxy
 	ReasonCancelled     Reason = "cancelled"           // cancelled by the other side
 	ReasonOther         Reason = "other"               // any other status
+	ReasonFailover      Reason = "failover"            // left alone while another endpoint does its work: Rest
 	ReasonPlanned       Reason = "planned"             // replaced by a new stream: Reconnect, or its keys went elsewhere
 )
 
@@ -74,6 +75,9 @@ func classify(err, cause error) (Reason, action) {
 	}
 	if errors.Is(cause, errPlanned) {
 		return ReasonPlanned, retry
+	}
+	if errors.Is(cause, errFailover) {
+		return ReasonFailover, retry
 	}
 	if errors.Is(err, io.EOF) {
 		return ReasonEnded, retry

@@ -31,6 +31,11 @@ type Subscriber struct {
 	resume  resumption
 	breaker *breaker
 	rawMu   sync.Mutex // held while RunRaw's fn is called
+	resting atomic.Pointer[rest]
+
+	// guarded by partsMu; written by Run's goroutine
+	partsMu sync.Mutex
+	current []*part
 
 	condition
 }
@@ -157,9 +162,10 @@ func (s *Subscriber) SetFilter(f Filter) { s.plan.set(f) }
 // Reconnect opens each stream anew, without a gap: the old one stays until the
 // new one brings data, is as far as the old one, and covers what that has not
 // confirmed. For a while updates come on both. Where no stream is up, the next
-// try is made at once. It does not wait for any of this. One call while another
-// is at work does nothing.
+// try is made at once, and Rest is over. It does not wait for any of this. One
+// call while another is at work does nothing.
 func (s *Subscriber) Reconnect() {
+	s.resting.Store(nil)
 	s.breaker.urge()
 	poke(s.again)
 }
@@ -212,6 +218,7 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 		for ; len(parts) > n; parts = parts[:len(parts)-1] {
 			parts[len(parts)-1].stop(errPlanned)
 		}
+		s.keep(parts)
 		for _, p := range parts {
 			p.widen()
 		}
@@ -229,6 +236,13 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 			}
 		}
 	}
+}
+
+// keep shows others which parts there are.
+func (s *Subscriber) keep(parts []*part) {
+	s.partsMu.Lock()
+	defer s.partsMu.Unlock()
+	s.current = append(s.current[:0], parts...)
 }
 
 // retire ends all parts, because keys have gone from one to another: a stream

@@ -52,7 +52,7 @@ func newStages(registry prometheus.Registerer) *prometheus.HistogramVec {
 // adminHandler serves the admin listener: metrics and profiles to everybody
 // who can reach it, writes to who holds the token. Without a token writes are
 // refused.
-func adminHandler(registry *prometheus.Registry, token string, drain func(), reconnect func(endpoint string) bool) http.Handler {
+func adminHandler(registry *prometheus.Registry, token string, drain func(), reconnect func(endpoint string) bool, failover http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -71,14 +71,16 @@ func adminHandler(registry *prometheus.Registry, token string, drain func(), rec
 	mux.Handle("POST /admin/stream/reconnect", authorised(token, func(w http.ResponseWriter, r *http.Request) {
 		endpoint := r.URL.Query().Get("endpoint")
 		if !reconnect(endpoint) {
-			writeProblem(w, http.StatusNotFound, "unknown_endpoint", "no --source goes by that name; GET /v1/status lists them")
+			unknown := unknownEndpoint()
+			writeProblem(w, unknown.status, unknown.code, unknown.detail)
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write([]byte("new streams are opened before the old ones end\n"))
 	}))
+	mux.Handle("POST /admin/stream/failover", authorised(token, failover))
 	for _, later := range []string{
-		"GET /admin/diagnosis", "POST /admin/stream/failover",
+		"GET /admin/diagnosis",
 		"POST /admin/cache/flush", "POST /admin/cache/invalidate",
 	} {
 		mux.HandleFunc(later, func(w http.ResponseWriter, _ *http.Request) {
@@ -90,7 +92,7 @@ func adminHandler(registry *prometheus.Registry, token string, drain func(), rec
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("swapcast admin\n\n/metrics\n/debug/pprof/\nPOST /admin/drain (Authorization: Bearer <--admin-token>)\nPOST /admin/stream/reconnect[?endpoint=NAME] (the same)\n"))
+		_, _ = w.Write([]byte("swapcast admin\n\n/metrics\n/debug/pprof/\nPOST /admin/drain (Authorization: Bearer <--admin-token>)\nPOST /admin/stream/reconnect[?endpoint=NAME] (the same)\nPOST /admin/stream/failover[?endpoint=NAME] (the same)\n"))
 	})
 	return mux
 }

@@ -476,7 +476,7 @@ func (s *server) announce() {
 
 // adminHandler is the admin listener's.
 func (s *server) adminHandler() http.Handler {
-	handler := adminHandler(s.registry, s.config.AdminToken, s.drain, s.upstream.reconnect)
+	handler := adminHandler(s.registry, s.config.AdminToken, s.drain, s.upstream.reconnect, s.failover().serve)
 	if s.admin != nil && listensOnLoopback(s.admin) {
 		return onlyLoopbackHosts(handler)
 	}
