@@ -40,6 +40,8 @@ var ownImports = []struct {
 	{"wallet", []string{"."}},
 	{"ledger", []string{"."}},
 	{"quote", []string{"."}},
+	{"cache", nil},                              // generic: it knows nothing of ours
+	{"cache/cachetest", nil},                    // Redis servers for tests
 	{"quote/quotetest", []string{"."}},          // Jupiter, DFlow, Hashflow and Hermes, for tests and demos
 	{"swap", []string{".", "quote", "rpcpool"}}, // a quote's transaction, held against the quote
 	{"stream", []string{".", "stream/wire"}},
@@ -68,6 +70,7 @@ var onlyFor = []struct {
 	{"geyser/replay/faults", []string{"geyser/replay", "cmd/swapcast", "loadtest/drill"}},
 	{"geyser/sim", []string{"cmd/swapcast", "loadtest/drill"}},
 	{"parser/parsertest", nil},
+	{"cache/cachetest", nil},
 	{"rpctest", []string{"cmd/swapcast", "loadtest/drill"}},
 	{"quote/quotetest", []string{"cmd/swapcast"}},
 }
@@ -86,7 +89,7 @@ var homes = []struct {
 	{"google.golang.org/protobuf", []string{"geyser/...", "rpctest"}},
 	// rpctest is fed with the updates that the played sources consist of.
 	{"github.com/rpcpool/yellowstone-grpc/examples/golang", []string{"geyser/...", "cmd/swapcast", "rpctest", "loadtest/drill"}},
-	{"github.com/klauspost/compress", []string{"geyser/...", "stream"}},
+	{"github.com/klauspost/compress", []string{"geyser/...", "stream", "cache"}},
 	{"github.com/mostynb/zstdpool-freelist", []string{"geyser/..."}},
 	// The wiring hands the registry to each package's metrics.go.
 	{"github.com/prometheus/client_golang", []string{"*/metrics.go", "cmd/swapcast"}},
@@ -95,7 +98,9 @@ var homes = []struct {
 	{"golang.org/x/sync", []string{"..."}},
 	{"golang.org/x/sys", []string{"stream"}},
 	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/...", "quote"}},
-	{"github.com/sony/gobreaker/v2", []string{"quote"}},
+	{"github.com/sony/gobreaker/v2", []string{"quote", "cache"}},
+	{"github.com/redis/go-redis/v9", []string{"cache/...", "cmd/swapcast"}},
+	{"github.com/maypok86/otter/v2", []string{"cache"}},
 	// For tests alone: no home.
 	{"go.uber.org/goleak", nil},
 	{"pgregory.net/rapid", nil},
