@@ -26,7 +26,7 @@ const DETAILS_EVERY_MS = 3000;
 const NEW_EVERY_MS = 2000;
 const NEW_TOKENS = 40;
 /** Lengths of a candle, by seconds. */
-const INTERVALS = new Map([[1, '1s'], [5, '5s'], [15, '15s'], [60, '1m'], [300, '5m'], [900, '15m'], [3600, '1h']]);
+const INTERVALS = new Map([[1, '1s'], [5, '5s'], [15, '15s'], [60, '1m'], [300, '5m'], [900, '15m'], [3600, '1h'], [14_400, '4h'], [86_400, '1d']]);
 const MOST_TOKENS = 200;
 /** Mints of one question for names: the API takes as many. */
 const MOST_ASKED = 100;
@@ -640,7 +640,7 @@ addEventListener('keydown', (event) => {
   const key = event.key;
   if (key === '/') $('search-input').focus();
   else if (key === 't') nextTheme();
-  else if ('1234567'.includes(key) && key.length === 1) interval([...INTERVALS.keys()][key - 1]);
+  else if ('123456789'.includes(key) && key.length === 1) interval([...INTERVALS.keys()][key - 1]);
   else if (key.startsWith('Arrow') && event.target === document.body) watchlist.focus();
   else return;
   event.preventDefault();

@@ -44,10 +44,10 @@ export class Chart {
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.24 } },
       timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true, rightOffset: 4, barSpacing: 8, minBarSpacing: 1 },
       crosshair: { mode: 0 },
-      localization: { timeFormatter: (t) => format.clock(t * 1000), priceFormatter: format.price },
+      localization: { timeFormatter: (t) => format.candleTime(t, this.#interval), priceFormatter: format.price },
       handleScroll: { vertTouchDrag: false },
     });
-    this.#chart.timeScale().applyOptions({ tickMarkFormatter: tickMark });
+    this.#chart.timeScale().applyOptions({ tickMarkFormatter: (t, kind) => tickMark(t, kind, this.#interval) });
     this.#candles = this.#chart.addSeries(CandlestickSeries, {
       priceFormat: { type: 'custom', formatter: format.price, minMove: 1e-12 },
       borderVisible: false,
@@ -85,7 +85,7 @@ export class Chart {
   setInterval(seconds) {
     this.#interval = seconds;
     this.#source = null;
-    this.#chart.timeScale().applyOptions({ secondsVisible: seconds < 60 });
+    this.#chart.timeScale().applyOptions({ secondsVisible: seconds < 60, timeVisible: seconds < format.DAY });
     this.#draw();
     this.#fit();
   }
@@ -228,8 +228,8 @@ export class Chart {
 }
 
 /** Local times on the axis: the chart itself knows UTC only. */
-function tickMark(time, kind) {
-  if (kind < TickMarkType.Time) return new Date(time * 1000).toLocaleDateString([], { day: 'numeric', month: 'short' });
+function tickMark(time, kind, interval) {
+  if (kind < TickMarkType.Time) return format.day(time, interval);
   const text = format.clock(time * 1000);
   return kind === TickMarkType.TimeWithSeconds ? text : text.slice(0, 5);
 }

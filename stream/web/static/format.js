@@ -98,6 +98,21 @@ export function clock(ms) {
   return [d.getHours(), d.getMinutes(), d.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
 }
 
+/** Seconds of a day. */
+export const DAY = 86_400;
+
+/** The day of a time in Unix seconds: the local one, or for candles of whole days theirs, which begin at midnight UTC. */
+export function day(t, interval) {
+  return new Date(t * 1000).toLocaleDateString([], { day: 'numeric', month: 'short', timeZone: interval >= DAY ? 'UTC' : undefined });
+}
+
+/** When a candle begins, in Unix seconds: with the day where the time of day alone says little. */
+export function candleTime(t, interval) {
+  if (interval >= DAY) return day(t, interval);
+  const time = clock(t * 1000);
+  return interval < 3600 ? time : `${day(t, interval)} ${time.slice(0, 5)}`;
+}
+
 /** A duration in milliseconds, in words short enough for the header. */
 export function duration(ms) {
   if (!Number.isFinite(ms)) return '–';

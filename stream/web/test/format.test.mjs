@@ -75,3 +75,15 @@ test('addresses', () => {
 test('durations', () => {
   table(format.duration, { '[0.2]': '<1 ms', '[84.4]': '84 ms', '[1500]': '1.5 s', '[120000]': '2 min' });
 });
+
+test('the time of a candle says the day where the time of day is not enough, and days are those of UTC', () => {
+  const midnight = Date.UTC(2026, 10, 24) / 1000;
+  const local = new Date(midnight * 1000);
+  const short = (options) => local.toLocaleDateString([], { day: 'numeric', month: 'short', ...options });
+  const clock = format.clock(midnight * 1000);
+  assert.equal(format.candleTime(midnight, 1), clock);
+  assert.equal(format.candleTime(midnight, 900), clock);
+  assert.equal(format.candleTime(midnight, 14_400), `${short({})} ${clock.slice(0, 5)}`);
+  assert.equal(format.candleTime(midnight, 86_400), short({ timeZone: 'UTC' }));
+  assert.match(format.candleTime(midnight, 86_400), /24/);
+});
