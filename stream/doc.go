@@ -48,8 +48,10 @@
 // the history has forgotten is told all that are recorded, rather too many than
 // too few.
 //
-// batch=1 lets updates share a frame as an array: it saves bytes of headers
-// and events in the client, nothing else.
+// batch=1 lets updates share a frame as an array of at most 16 KiB, some 30 trades:
+// it saves bytes of headers and events in the client, nothing else. Answers are
+// always alone, and so is a message that is larger than that, as an object.
+// What is told again after a since comes in such frames too.
 //
 // # How it writes
 //

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,8 @@ func TestMailbox(t *testing.T) {
 		var keptOrder []*frame            // trades and replies, which all must leave in order
 		push := func(k kind, sub *subscription) {
 			seq++
-			f := newFrame(k, 64, func(dst []byte) []byte { return fmt.Appendf(dst, `{"n":%d}`, seq) })
+			filler := strings.Repeat("x", rapid.SampledFrom([]int{0, 0, 3_000, 9_000, 20_000}).Draw(t, "size"))
+			f := newFrame(k, 64, func(dst []byte) []byte { return fmt.Appendf(dst, `{"n":%d,"filler":%q}`, seq, filler) })
 			frames[f] = sent{sub, seq}
 			pushed++
 			if sub == nil {
@@ -89,8 +91,12 @@ func TestMailbox(t *testing.T) {
 					continue
 				}
 				b, marks := box.fill(nil, nil, batch)
-				n, total := 0, 0
+				n, total, at := 0, 0, 0
 				for _, m := range marks {
+					if m.messages > 1 && m.end-at > maxBatch+maxHeader {
+						t.Fatalf("%d messages in a frame of %d bytes", m.messages, m.end-at)
+					}
+					at = m.end
 					total += m.messages
 				}
 				if marks[len(marks)-1].end != len(b) || total > box.len() {

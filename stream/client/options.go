@@ -40,7 +40,8 @@ type Options struct {
 	Window time.Duration
 
 	// NoBatch turns off batch=1, by which several updates may share one frame.
-	// Batching saves work on both sides and adds no delay.
+	// Batching saves work on both sides and adds no delay; such a frame has 16 KiB
+	// at most.
 	NoBatch bool
 
 	// Beta asks for the prices of canary adapters too.
