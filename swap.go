@@ -71,8 +71,9 @@ type Path struct {
 }
 
 // BalanceChange is what one transaction did to one owner's holding of one
-// mint, over all of the owner's token accounts for it. Native SOL is reported
-// under the wrapped SOL mint, per account key.
+// mint: over all of the owner's token accounts for it, or where Account is set in
+// that one alone. Native SOL is reported under the wrapped SOL mint, per account
+// key.
 type BalanceChange struct {
 	Signature solana.Signature
 	Slot      uint64
@@ -84,6 +85,14 @@ type BalanceChange struct {
 	Post      uint64
 	Decimals  uint8
 	BlockTime int64
+
+	// Account is the token account, or Owner where Native; zero in a row that
+	// adds up an owner's accounts. Program is its token program where that is
+	// known, and Fee what of a native change was the transaction's fee, in
+	// lamports: 0 for who did not pay it. Both are set in rows with Account only.
+	Account solana.PublicKey `json:",omitzero"`
+	Program solana.PublicKey `json:",omitzero"`
+	Fee     uint64           `json:",omitzero"`
 }
 
 // Unparsed is an instruction of a known DEX that should have been a swap and

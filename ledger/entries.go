@@ -264,6 +264,8 @@ func appendChange(b []byte, c *swapcast.BalanceChange) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(c.Index))
 	b = append(b, c.Owner[:]...)
 	b = append(b, c.Mint[:]...)
+	b = append(b, c.Account[:]...)
+	b = binary.LittleEndian.AppendUint64(b, c.Fee)
 	b = binary.LittleEndian.AppendUint64(b, c.Pre)
 	b = binary.LittleEndian.AppendUint64(b, c.Post)
 	return append(b, c.Decimals, flags(c.Native))

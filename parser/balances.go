@@ -3,6 +3,8 @@ package parser
 import (
 	"math"
 
+	"github.com/gagliardetto/solana-go"
+
 	"github.com/swapcast/swapcast"
 )
 
@@ -71,17 +73,107 @@ func Balances(tx *swapcast.Transaction, dst []swapcast.BalanceChange) []swapcast
 	return dst
 }
 
+// AccountBalances is Balances account by account, for the owners that follows
+// names alone: a row for each of their token accounts that the transaction
+// changed, then one for the owner's own lamports. The owner who paid the fee has
+// that row even where it got as much back. Index counts the rows that are given.
+//
+// An owner who is not followed costs a call of follows for each of its token
+// accounts and lamports that the transaction names.
+func AccountBalances(
+	tx *swapcast.Transaction, follows func(owner solana.PublicKey) bool, dst []swapcast.BalanceChange,
+) []swapcast.BalanceChange {
+	start := len(dst)
+	for i := range tx.PreTokens {
+		r := &tx.PreTokens[i]
+		if owner := ownerOf(tx, r); follows(owner) {
+			post := uint64(0)
+			if after := sameHolding(tx, tx.PostTokens, r); after != nil {
+				post = after.Amount
+			}
+			dst = accountRow(tx, dst, start, r, r.Amount, post)
+		}
+	}
+	for i := range tx.PostTokens {
+		r := &tx.PostTokens[i]
+		if owner := ownerOf(tx, r); follows(owner) && sameHolding(tx, tx.PreTokens, r) == nil {
+			dst = accountRow(tx, dst, start, r, 0, r.Amount)
+		}
+	}
+	for i := range min(len(tx.Keys), len(tx.PreBalances), len(tx.PostBalances)) {
+		fee := uint64(0)
+		if i == 0 {
+			fee = tx.Fee
+		}
+		if tx.PreBalances[i] == tx.PostBalances[i] && fee == 0 || !follows(tx.Keys[i]) {
+			continue
+		}
+		dst = append(dst, swapcast.BalanceChange{
+			Signature: tx.Signature,
+			Slot:      tx.Slot,
+			BlockTime: tx.BlockTime,
+			Index:     len(dst) - start,
+			Owner:     tx.Keys[i],
+			Mint:      swapcast.NativeMint(),
+			Native:    true,
+			Pre:       tx.PreBalances[i],
+			Post:      tx.PostBalances[i],
+			Decimals:  solDecimals,
+			Account:   tx.Keys[i],
+			Fee:       fee,
+		})
+	}
+	return dst
+}
+
+// accountRow adds a row where the amount has changed.
+func accountRow(
+	tx *swapcast.Transaction, dst []swapcast.BalanceChange, start int, r *swapcast.TokenBalance, pre, post uint64,
+) []swapcast.BalanceChange {
+	if pre == post || int(r.Account) >= len(tx.Keys) {
+		return dst
+	}
+	return append(dst, swapcast.BalanceChange{
+		Signature: tx.Signature,
+		Slot:      tx.Slot,
+		BlockTime: tx.BlockTime,
+		Index:     len(dst) - start,
+		Owner:     ownerOf(tx, r),
+		Mint:      r.Mint,
+		Pre:       pre,
+		Post:      post,
+		Decimals:  r.Decimals,
+		Account:   tx.Keys[r.Account],
+		Program:   r.Program,
+	})
+}
+
+// sameHolding finds the row of the same account, owner and mint.
+func sameHolding(tx *swapcast.Transaction, rows []swapcast.TokenBalance, of *swapcast.TokenBalance) *swapcast.TokenBalance {
+	for i := range rows {
+		r := &rows[i]
+		if r.Account == of.Account && r.Mint == of.Mint && ownerOf(tx, r) == ownerOf(tx, of) {
+			return r
+		}
+	}
+	return nil
+}
+
+// ownerOf is who owns a token account: where that is not recorded its own address
+// stands for it.
+func ownerOf(tx *swapcast.Transaction, r *swapcast.TokenBalance) solana.PublicKey {
+	if r.Owner.IsZero() && int(r.Account) < len(tx.Keys) {
+		return tx.Keys[r.Account]
+	}
+	return r.Owner
+}
+
 // holding finds or adds the row of a balance's owner and mint. A transaction
 // names few token accounts, so looking through them beats a map.
 func holding(
 	tx *swapcast.Transaction, dst []swapcast.BalanceChange, start int, r *swapcast.TokenBalance,
 ) ([]swapcast.BalanceChange, *swapcast.BalanceChange) {
-	owner := r.Owner
-	if owner.IsZero() {
-		if int(r.Account) < len(tx.Keys) {
-			owner = tx.Keys[r.Account]
-		}
-	}
+	owner := ownerOf(tx, r)
 	for i := start; i < len(dst); i++ {
 		if dst[i].Mint == r.Mint && dst[i].Owner == owner {
 			return dst, &dst[i]

@@ -2,6 +2,7 @@ package parser_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/gagliardetto/solana-go"
@@ -119,5 +120,87 @@ func TestCorpusBalances(t *testing.T) {
 				t.Errorf("%s: %s of %s: %+d not reported", c.Tx.Signature, k.mint, k.owner, left)
 			}
 		}
+	}
+}
+
+// TestAccountBalances: the accounts of one owner, each by itself, and nobody
+// else's.
+func TestAccountBalances(t *testing.T) {
+	other := Key("other")
+	b := NewBuilder("accounts", user)
+	one, two := b.Account("one", user, assetA, 700), b.Account("two", user, assetA, 300)
+	made, gone := b.Born(b.Account("made", other, assetA, 0)), b.Account("gone", user, assetC, 40)
+	b.Begin(Key("mover"), nil)
+	b.Transfer(one, made, user, 200)
+	b.Transfer(two, one, user, 300)
+	b.End()
+	b.Close(gone)
+	tx := b.Tx()
+	type row struct {
+		account        solana.PublicKey
+		native         bool
+		pre, post, fee uint64
+	}
+	var got []row
+	for i, c := range parser.AccountBalances(tx, func(o solana.PublicKey) bool { return o == user }, nil) {
+		if c.Owner != user || c.Index != i || c.Signature != tx.Signature || !c.Native && c.Program.IsZero() {
+			t.Errorf("row %d: %+v", i, c)
+		}
+		got = append(got, row{c.Account, c.Native, c.Pre, c.Post, c.Fee})
+	}
+	lamports := tx.PreBalances[0]
+	want := []row{
+		{Key("one"), false, 700, 800, 0},
+		{Key("two"), false, 300, 0, 0},
+		{Key("gone"), false, 40, 0, 0},
+		{user, true, lamports, lamports - tx.Fee, tx.Fee},
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got  %v\nwant %v", got, want)
+	}
+
+	// An account that changes hands leaves one owner, and comes to the other.
+	tx = &swapcast.Transaction{
+		Keys:       []solana.PublicKey{user, Key("account")},
+		PreTokens:  []swapcast.TokenBalance{{Account: 1, Amount: 50, Mint: assetA.Key, Owner: user}},
+		PostTokens: []swapcast.TokenBalance{{Account: 1, Amount: 50, Mint: assetA.Key, Owner: other}},
+	}
+	all := parser.AccountBalances(tx, func(solana.PublicKey) bool { return true }, nil)
+	if len(all) != 2 || all[0].Owner != user || all[0].Post != 0 || all[1].Owner != other || all[1].Pre != 0 || all[1].Post != 50 {
+		t.Fatalf("got %+v", all)
+	}
+}
+
+// TestCorpusAccountBalances: over the corpus, the rows by account add up to those
+// by owner, and lamports are told for each owner alone.
+func TestCorpusAccountBalances(t *testing.T) {
+	for _, c := range Corpus(t) {
+		left := map[change]int64{}
+		for _, b := range parser.Balances(c.Tx, nil) {
+			left[change{owner: b.Owner, mint: b.Mint, native: b.Native}] += int64(b.Post - b.Pre)
+		}
+		for _, b := range parser.AccountBalances(c.Tx, func(solana.PublicKey) bool { return true }, nil) {
+			left[change{owner: b.Owner, mint: b.Mint, native: b.Native}] -= int64(b.Post - b.Pre)
+		}
+		for k, n := range left {
+			if n != 0 {
+				t.Errorf("%s: %+v: %+d", c.Tx.Signature, k, n)
+			}
+		}
+	}
+}
+
+// BenchmarkAccountBalances is what each transaction of a block costs while one
+// wallet is followed that is in none of them.
+func BenchmarkAccountBalances(b *testing.B) {
+	txs := block(b, hasSwaps)
+	wallets := map[solana.PublicKey]struct{}{Key("nobody"): {}}
+	follows := func(owner solana.PublicKey) bool { _, ok := wallets[owner]; return ok }
+	var dst []swapcast.BalanceChange
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = parser.AccountBalances(txs[n%len(txs)], follows, dst[:0])
+		n++
 	}
 }

@@ -27,7 +27,8 @@ type watchList struct {
 
 	// owned by the pipeline's goroutine
 	wallets map[solana.PublicKey]span
-	scratch []swapcast.BalanceChange
+	slot    uint64                      // that changes looks at
+	follows func(solana.PublicKey) bool // followed, made once
 }
 
 type watchChange struct {
@@ -44,11 +45,13 @@ type span struct{ from, to uint64 }
 const watchAfter = 512
 
 func newWatchList() *watchList {
-	return &watchList{
+	w := &watchList{
 		wake:    make(chan struct{}, 1),
 		on:      make(map[solana.PublicKey]struct{}),
 		wallets: make(map[solana.PublicKey]span),
 	}
+	w.follows = w.followed
+	return w
 }
 
 // set says that a wallet is to be followed, or no more. Any goroutine.
@@ -119,17 +122,18 @@ func (w *watchList) restart() {
 	}
 }
 
-// changes appends what a transaction did to the wallets that are followed.
+// changes appends what a transaction did to the wallets that are followed: at the
+// price of a look into a map for each owner that it names.
 func (w *watchList) changes(tx *swapcast.Transaction, dst []swapcast.BalanceChange) []swapcast.BalanceChange {
 	if len(w.wallets) == 0 {
 		return dst
 	}
-	w.scratch = parser.Balances(tx, w.scratch[:0])
-	for i := range w.scratch {
-		s, ok := w.wallets[w.scratch[i].Owner]
-		if ok && s.from <= tx.Slot && (s.to == 0 || tx.Slot <= s.to) {
-			dst = append(dst, w.scratch[i])
-		}
-	}
-	return dst
+	w.slot = tx.Slot
+	return parser.AccountBalances(tx, w.follows, dst)
+}
+
+// followed tells whether a wallet is followed in the slot at hand.
+func (w *watchList) followed(owner solana.PublicKey) bool {
+	s, ok := w.wallets[owner]
+	return ok && s.from <= w.slot && (s.to == 0 || w.slot <= s.to)
 }
