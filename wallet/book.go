@@ -2,6 +2,8 @@ package wallet
 
 import (
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -16,7 +18,7 @@ type Options struct {
 	Commitment swapcast.Commitment
 	// MaxWallets is how many may be watched at a time. Default 10,000.
 	MaxWallets int
-	// MaxHoldings is how many mints are kept of one wallet; the changes of
+	// MaxHoldings is how many accounts are kept of one wallet; the changes of
 	// further ones are left out and counted. Default 10,000.
 	MaxHoldings int
 	Metrics     *Metrics // nil counts nothing
@@ -36,7 +38,11 @@ type Book struct {
 // watched is one wallet.
 type watched struct {
 	watchers int
-	holdings map[asset]*holding
+	holdings map[place]*holding
+	assets   map[asset][]*holding // the same, by what is held
+	parts    [numParts]uint64     // the slot of the newest snapshot of each, 0 none
+	needs    uint64               // snapshots before this slot do not make it complete
+	partial  bool                 // something did not fit
 }
 
 // asset is what is held: lamports and wrapped SOL share a mint.
@@ -45,12 +51,19 @@ type asset struct {
 	native bool
 }
 
-// holding is one wallet's of one asset.
+// place is where it is held.
+type place struct {
+	asset
+	account solana.PublicKey
+}
+
+// holding is one account's of one asset.
 type holding struct {
 	owner    solana.PublicKey
-	asset    asset
+	place    place
+	part     Part
 	decimals uint8
-	base     change   // what is settled, or what was held before the first change that is known
+	base     change   // what is settled or came with a snapshot, or was held before the first change that is known
 	pending  []change // what is not settled, oldest first
 }
 
@@ -64,6 +77,9 @@ type change struct {
 func compare(a, b change) int {
 	return cmp.Or(cmp.Compare(a.ref.Slot, b.ref.Slot), cmp.Compare(a.index, b.index))
 }
+
+// afterAll is the index of what a snapshot says: it has all of its slot.
+const afterAll = math.MaxUint64
 
 // NewBook makes an empty book.
 func NewBook(o Options) *Book {
@@ -91,7 +107,7 @@ func (b *Book) Watch(owner solana.PublicKey) bool {
 			b.opts.Metrics.drop(dropWallet)
 			return false
 		}
-		w = &watched{holdings: make(map[asset]*holding)}
+		w = &watched{holdings: make(map[place]*holding), assets: make(map[asset][]*holding)}
 		b.wallets[owner] = w
 		b.opts.Metrics.watching(len(b.wallets))
 	}
@@ -121,18 +137,19 @@ func (b *Book) Unwatch(owner solana.PublicKey) {
 
 // Apply takes what one transaction did, which stands at index in its block, and
 // appends to dst the balance that each watched wallet is left with, where the
-// change is the newest of its holding. A transaction that was applied before
-// changes nothing.
+// change is the newest of its account. A transaction that was applied before, or
+// that a snapshot has already, changes nothing.
 func (b *Book) Apply(ref swapcast.TxRef, index uint64, changes []swapcast.BalanceChange, dst []swapcast.Balance) []swapcast.Balance {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.wallets) == 0 {
 		return dst
 	}
+	start := len(dst)
 	for i := range changes {
 		c := &changes[i]
 		w := b.wallets[c.Owner]
-		if w == nil {
+		if w == nil || c.Pre == c.Post {
 			continue
 		}
 		h := b.holding(w, c)
@@ -147,26 +164,48 @@ func (b *Book) Apply(ref swapcast.TxRef, index uint64, changes []swapcast.Balanc
 		h.pending = slices.Insert(h.pending, at, next)
 		b.touched[ref] = append(b.touched[ref], h)
 		if at == len(h.pending)-1 {
-			dst = append(dst, b.balance(h))
+			dst = told(dst, start, b.balance(w, h.owner, h.place.asset))
 		}
 	}
 	return dst
 }
 
+// told adds a balance to those from start on, in place of one of the same asset.
+func told(dst []swapcast.Balance, start int, now swapcast.Balance) []swapcast.Balance {
+	i := slices.IndexFunc(dst[start:], func(o swapcast.Balance) bool {
+		return o.Owner == now.Owner && o.Mint == now.Mint && o.Native == now.Native
+	})
+	if i >= 0 {
+		dst[start+i] = now // the last word
+		return dst
+	}
+	return append(dst, now)
+}
+
 // holding finds or makes the one that a change is about; nil where the wallet
 // has no room for another.
 func (b *Book) holding(w *watched, c *swapcast.BalanceChange) *holding {
-	a := asset{c.Mint, c.Native}
-	h := w.holdings[a]
-	if h != nil {
+	at := place{asset{c.Mint, c.Native}, c.Account}
+	if h := w.holdings[at]; h != nil {
 		return h
 	}
+	h := &holding{owner: c.Owner, place: at, part: partOf(c), decimals: c.Decimals, base: change{post: c.Pre}}
+	if s := w.parts[h.part]; s != 0 {
+		// The snapshot had no such account, so it held nothing then.
+		h.base = change{ref: swapcast.TxRef{Slot: s}, index: afterAll}
+	}
+	return b.add(w, h)
+}
+
+// add keeps a new holding where there is room.
+func (b *Book) add(w *watched, h *holding) *holding {
 	if len(w.holdings) >= b.opts.MaxHoldings {
 		b.opts.Metrics.drop(dropHolding)
+		w.partial = true
 		return nil
 	}
-	h = &holding{owner: c.Owner, asset: a, decimals: c.Decimals, base: change{post: c.Pre}}
-	w.holdings[a] = h
+	w.holdings[h.place] = h
+	w.assets[h.place.asset] = append(w.assets[h.place.asset], h)
 	return h
 }
 
@@ -189,16 +228,9 @@ func (b *Book) Retract(dead []swapcast.TxRef, dst []swapcast.Balance) []swapcast
 			if newest.ref != ref {
 				continue // something newer hides it
 			}
-			now := b.balance(h)
+			now := b.balance(b.wallets[h.owner], h.owner, h.place.asset)
 			now.Corrects = ref.Slot
-			i := slices.IndexFunc(dst[start:], func(o swapcast.Balance) bool {
-				return o.Owner == now.Owner && o.Mint == now.Mint && o.Native == now.Native
-			})
-			if i >= 0 {
-				dst[start+i] = now // of several that fall, the last word
-				continue
-			}
-			dst = append(dst, now)
+			dst = told(dst, start, now)
 		}
 		delete(b.touched, ref)
 	}
@@ -236,6 +268,8 @@ func (b *Book) Restart() {
 	clear(b.touched)
 	for _, w := range b.wallets {
 		clear(w.holdings)
+		clear(w.assets)
+		w.parts, w.needs, w.partial = [numParts]uint64{}, 0, false
 	}
 }
 
@@ -248,9 +282,9 @@ func (b *Book) Balances(owner solana.PublicKey) ([]swapcast.Balance, bool) {
 	if w == nil {
 		return nil, false
 	}
-	balances := make([]swapcast.Balance, 0, len(w.holdings))
-	for _, h := range w.holdings {
-		balances = append(balances, b.balance(h))
+	balances := make([]swapcast.Balance, 0, len(w.assets))
+	for a := range w.assets {
+		balances = append(balances, b.balance(w, owner, a))
 	}
 	slices.SortFunc(balances, func(x, y swapcast.Balance) int {
 		if c := slices.Compare(x.Mint[:], y.Mint[:]); c != 0 {
@@ -283,15 +317,31 @@ func (h *holding) newest() change {
 	return h.base
 }
 
-// balance is what a holding reads like. Called with mu held.
-func (b *Book) balance(h *holding) swapcast.Balance {
-	c := h.newest()
-	return swapcast.Balance{
-		Owner: h.owner, Mint: h.asset.mint, Native: h.asset.native,
-		Amount: c.post, Decimals: h.decimals,
-		Slot: c.ref.Slot, Signature: c.ref.Signature,
-		Commitment: b.opts.Commitment,
+// balance adds up the accounts of an asset. Its slot and signature are those of
+// the newest change among them; what a snapshot says has no signature. Called with
+// mu held.
+func (b *Book) balance(w *watched, owner solana.PublicKey, a asset) swapcast.Balance {
+	sum := swapcast.Balance{Owner: owner, Mint: a.mint, Native: a.native, Commitment: b.opts.Commitment}
+	var newest change
+	for i, h := range w.assets[a] {
+		c := h.newest()
+		if i == 0 || compare(c, newest) > 0 {
+			newest = c
+		}
+		sum.Decimals = h.decimals
+		sum.Amount = addUpTo(sum.Amount, c.post)
 	}
+	sum.Slot, sum.Signature = newest.ref.Slot, newest.ref.Signature
+	return sum
+}
+
+// addUpTo adds and stays at the largest number, which no mint's supply reaches.
+func addUpTo(a, b uint64) uint64 {
+	sum, over := bits.Add64(a, b, 0)
+	if over != 0 {
+		return math.MaxUint64
+	}
+	return sum
 }
 
 // forget takes a holding out of what a transaction touched. Called with mu held.
