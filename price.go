@@ -35,6 +35,8 @@ const (
 	FeedLive      Feed = ""
 	FeedSimulated Feed = "simulated"
 	FeedReplay    Feed = "replay"
+	// FeedUnknown is what a server says that has not heard from its source yet.
+	FeedUnknown Feed = "unknown"
 )
 
 // Price is one update of a mint's price.

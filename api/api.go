@@ -83,12 +83,15 @@ type Options struct {
 	Quote func(ctx context.Context, r quote.Request) (*quote.Answer, error)
 	// Swap makes an unsigned transaction for a wallet; its errors are those of quote's
 	// Engine and swap's Builder. Nil means that nobody makes any.
-	Swap func(ctx context.Context, r quote.Request, user solana.PublicKey) (*Swap, error)
+	Swap func(ctx context.Context, w Wish) (*Swap, error)
 	// Send forwards a signed transaction and begins to follow it; *NotSentError says why
 	// it did not. Nil means that nobody forwards any.
 	Send func(ctx context.Context, raw []byte, s swap.State) (swap.State, error)
 	// Transaction returns what became of one that was forwarded.
 	Transaction func(signature solana.Signature) (swap.State, bool)
+	// Authorized tells whether a request may make and forward transactions; nil means
+	// that everybody may.
+	Authorized func(r *http.Request) bool
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -97,6 +100,9 @@ type Options struct {
 	// Feed returns the kind of data that this server serves; nil means a live
 	// chain.
 	Feed func() swapcast.Feed
+	// QuoteFeed is the same for quotes and swaps, which may be asked for before anything
+	// is known of the chain; nil means Feed.
+	QuoteFeed func() swapcast.Feed
 	// AllowedOrigins are the web origins whose pages may read answers: hosts
 	// such as "example.org" or "*.example.org", with a scheme where that
 	// matters ("https://example.org"). Empty or "*" allows every page: the data
@@ -131,6 +137,12 @@ func New(o Options) http.Handler {
 	if o.Feed == nil {
 		o.Feed = func() swapcast.Feed { return swapcast.FeedLive }
 	}
+	if o.QuoteFeed == nil {
+		o.QuoteFeed = o.Feed
+	}
+	if o.Authorized == nil {
+		o.Authorized = func(*http.Request) bool { return true }
+	}
 	if o.Reasons == nil {
 		o.Reasons = func(solana.PublicKey) []string { return nil }
 	}
@@ -159,7 +171,7 @@ func New(o Options) http.Handler {
 	}
 	h.routes.HandleFunc("/v1/swap", h.post(h.makeSwap))
 	h.routes.HandleFunc("/v1/transactions", h.post(h.send))
-	h.routes.HandleFunc("/v1/transactions/{signature}", h.readOnly(h.transactionState))
+	h.routes.HandleFunc("/v1/transactions/{signature}", h.readOnly(h.keyed(h.transactionState)))
 	h.routes.HandleFunc("/", h.notFound)
 	return h
 }

@@ -24,12 +24,14 @@ const (
 	CodeNoQuote          = "no_quote"           // 502, 504 at the deadline: every source failed
 
 	// Of swaps and transactions.
+	CodeBadKey             = "bad_key"             // 401: no valid API key, where the server asks for one
 	CodeBodyTooLarge       = "body_too_large"      // 413: over MaxBody
 	CodeBadBody            = "bad_body"            // 400: no JSON, or another object
 	CodePrivateKey         = "private_key"         // 400: the body holds what nobody else may have
 	CodeInvalidWallet      = "invalid_wallet"      // 400: no base58 of 32 bytes
 	CodeNoSwap             = "no_swap"             // 502: no source made a transaction
 	CodeSwapRefused        = "swap_refused"        // 502: a source made one that is not what it should be
+	CodeQuoteRefused       = "quote_refused"       // 422: the chosen quote does not count: it contradicts itself or our market
 	CodeBadTransaction     = "bad_transaction"     // 400: no transaction, or not signed by all
 	CodeNotSent            = "not_sent"            // 502: no node took it
 	CodeUnknownTransaction = "unknown_transaction" // 404: not one that this run forwarded
@@ -65,11 +67,13 @@ var statuses = map[string]int{
 	CodeNoRoute:          http.StatusNotFound,
 	CodeNoQuote:          http.StatusBadGateway,
 
+	CodeBadKey:             http.StatusUnauthorized,
 	CodeBodyTooLarge:       http.StatusRequestEntityTooLarge,
 	CodeBadBody:            http.StatusBadRequest,
 	CodePrivateKey:         http.StatusBadRequest,
 	CodeInvalidWallet:      http.StatusBadRequest,
 	CodeNoSwap:             http.StatusBadGateway,
+	CodeQuoteRefused:       http.StatusUnprocessableEntity,
 	CodeSwapRefused:        http.StatusBadGateway,
 	CodeBadTransaction:     http.StatusBadRequest,
 	CodeNotSent:            http.StatusBadGateway,

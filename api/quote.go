@@ -38,7 +38,7 @@ func (h *handler) quote(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, quoteProblem(err))
 		return
 	}
-	writeJSON(w, http.StatusOK, "application/json", withFeed{h.Feed(), answer})
+	writeJSON(w, http.StatusOK, "application/json", withFeed{h.QuoteFeed(), answer, h.Swap != nil})
 }
 
 // readQuote reads the parameters of a quote.
@@ -128,23 +128,30 @@ func quoteProblem(err error) *problem {
 	return newProblem(CodeNotReady, "", "the request was given up")
 }
 
-// withFeed is a quote that says what it was made from.
+// withFeed is a quote that says what it was made from, and carries what POST /v1/swap
+// wants to make a transaction of this very quote.
 type withFeed struct {
 	feed   swapcast.Feed
 	answer *quote.Answer
+	raw    bool // with the source's own quote, where one makes transactions of it
 }
 
-// MarshalJSON puts "feed" before the answer's own members; a live chain's has none.
+// MarshalJSON puts "feed" before the answer's own members, and "quoteResponse" behind
+// them; a live chain's has no feed.
 func (q withFeed) MarshalJSON() ([]byte, error) {
 	body, err := json.Marshal(q.answer)
-	if err != nil || q.feed == swapcast.FeedLive {
-		return body, err
-	}
-	feed, err := json.Marshal(q.feed)
 	if err != nil {
 		return nil, err
 	}
-	head := append([]byte(`{"feed":`), feed...)
-	head = append(head, ',')
-	return append(head, body[1:]...), nil
+	if q.feed != swapcast.FeedLive {
+		feed, err := json.Marshal(q.feed)
+		if err != nil {
+			return nil, err
+		}
+		body = append(append(append([]byte(`{"feed":`), feed...), ','), body[1:]...)
+	}
+	if a := q.answer; q.raw && len(a.Raw) > 0 && (a.Source == quote.NameJupiter || a.Source == quote.NameDFlow) {
+		body = append(append(append(body[:len(body)-1], `,"quoteResponse":`...), a.Raw...), '}')
+	}
+	return body, nil
 }

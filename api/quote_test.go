@@ -21,6 +21,7 @@ import (
 // quoteWorld is the API over a real engine, which asks stand-ins over HTTP.
 type quoteWorld struct {
 	quote    func(context.Context, quote.Request) (*quote.Answer, error)
+	chosen   func(string, json.RawMessage) (*quote.Answer, error)
 	handler  http.Handler
 	services *quotetest.Services
 }
@@ -55,7 +56,7 @@ func newQuoteWorld(t *testing.T, change func(*quote.Options)) quoteWorld {
 	t.Cleanup(engine.Close)
 	apiOptions := options()
 	apiOptions.Quote = engine.Quote
-	return quoteWorld{engine.Quote, api.New(apiOptions), services}
+	return quoteWorld{engine.Quote, engine.Chosen, api.New(apiOptions), services}
 }
 
 // quoteTarget asks for 0.1 SOL in USDC, and for what else extra says.
@@ -102,7 +103,7 @@ func TestQuote(t *testing.T) {
 	} else if least, _ := strconv.ParseFloat(got.OtherAmountThreshold, 64); least < 0.99*out-2 || least > 0.99*out+2 {
 		t.Errorf("otherAmountThreshold %s of %s", got.OtherAmountThreshold, got.OutAmount)
 	}
-	if got.Hops != 1 || got.Legs != 1 || len(got.RoutePlan) != 1 || got.RoutePlan[0].Bps != 10_000 || got.PriceImpactPct == nil || *got.PriceImpactPct != "0.0004" {
+	if got.Hops != 1 || got.Legs != 1 || len(got.RoutePlan) != 1 || got.RoutePlan[0].Bps != 10_000 || got.PriceImpactPct == nil || *got.PriceImpactPct != "0.000001" {
 		t.Errorf("route: %+v", got)
 	}
 	if got.Warnings == nil || len(got.Warnings) != 0 || got.ElapsedMs == nil || got.ExpiresAt < before.UnixMilli() {

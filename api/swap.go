@@ -18,8 +18,20 @@ import (
 	"github.com/swapcast/swapcast/swap"
 )
 
-// MaxBody is the largest request body that is read, bytes.
-const MaxBody = 16 << 10
+// MaxBody is the largest request body that is read, bytes: Jupiter's greatest quotes
+// are some 30 kB.
+const MaxBody = 64 << 10
+
+// Wish is a swap that a wallet wants a transaction for.
+type Wish struct {
+	User solana.PublicKey
+	// Request is what to get a quote for; unused where Quote is there.
+	Request quote.Request
+	// Source and Quote are a quote that the wallet has chosen, as it came from its
+	// source; Quote nil: none.
+	Source string
+	Quote  json.RawMessage
+}
 
 // Swap is what POST /v1/swap answers with.
 type Swap struct {
@@ -46,6 +58,9 @@ func (h *handler) post(serve func(http.ResponseWriter, *http.Request, []byte)) h
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPost:
+			if !h.admitted(w, r) {
+				return
+			}
 			body, p := readBody(w, r)
 			if p != nil {
 				writeProblem(w, p)
@@ -55,7 +70,7 @@ func (h *handler) post(serve func(http.ResponseWriter, *http.Request, []byte)) h
 		case http.MethodOptions:
 			w.Header().Set("Allow", methods)
 			w.Header().Set("Access-Control-Allow-Methods", methods)
-			w.Header().Set("Access-Control-Allow-Headers", "Content-Type")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 			w.Header().Set("Access-Control-Max-Age", "86400")
 			w.WriteHeader(http.StatusNoContent)
 		default:
@@ -63,6 +78,25 @@ func (h *handler) post(serve func(http.ResponseWriter, *http.Request, []byte)) h
 			writeProblem(w, newProblem(CodeMethodNotAllowed, "", "this path takes POST alone"))
 		}
 	}
+}
+
+// keyed lets requests through that may make and forward transactions.
+func (h *handler) keyed(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if h.admitted(w, r) {
+			serve(w, r)
+		}
+	}
+}
+
+// admitted answers who may not, and reports who may.
+func (h *handler) admitted(w http.ResponseWriter, r *http.Request) bool {
+	if h.Authorized(r) {
+		return true
+	}
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	writeProblem(w, newProblem(CodeBadKey, "", "no valid API key: send one as Authorization: Bearer"))
+	return false
 }
 
 // readBody reads a bounded JSON body. One that holds a private key is refused before
@@ -102,56 +136,83 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// swapBody is the body of POST /v1/swap.
+// swapBody is the body of POST /v1/swap: either what to get a quote for, or a quote
+// that was chosen before.
 type swapBody struct {
-	UserPublicKey string `json:"userPublicKey"`
-	Quote         struct {
-		InputMint   string `json:"inputMint"`
-		OutputMint  string `json:"outputMint"`
-		Amount      number `json:"amount"`
-		SlippageBps number `json:"slippageBps"`
-	} `json:"quote"`
+	UserPublicKey string     `json:"userPublicKey"`
+	Quote         *quoteBody `json:"quote"`
+
+	QuoteResponse json.RawMessage `json:"quoteResponse"`
+	Source        string          `json:"source"` // of QuoteResponse
 }
 
-// makeSwap answers with an unsigned transaction for the best quote there is.
+type quoteBody struct {
+	InputMint   string `json:"inputMint"`
+	OutputMint  string `json:"outputMint"`
+	Amount      number `json:"amount"`
+	SlippageBps number `json:"slippageBps"`
+}
+
+// makeSwap answers with an unsigned transaction for the best quote there is, or for
+// the one that was chosen.
 func (h *handler) makeSwap(w http.ResponseWriter, r *http.Request, body []byte) {
 	if h.Swap == nil {
-		notServed(w, "this server makes no transactions: its market is simulated, or neither Jupiter nor DFlow is on")
+		notServed(w, "this server makes no transactions: neither Jupiter nor DFlow is on")
 		return
 	}
-	var b swapBody
-	if p := decodeBody(body, &b); p != nil {
+	wish, p := readWish(body)
+	if p != nil {
 		writeProblem(w, p)
 		return
 	}
-	user, err := swapcast.ParseKey(b.UserPublicKey)
-	if err != nil || user.IsZero() {
-		writeProblem(w, newProblem(CodeInvalidWallet, "userPublicKey", "userPublicKey is not the base58 address of a wallet"))
+	made, err := h.Swap(r.Context(), wish)
+	if err != nil {
+		writeProblem(w, swapProblem(err, wish.Quote != nil))
 		return
+	}
+	writeJSON(w, http.StatusOK, "application/json", newSwapAnswer(h.QuoteFeed(), made))
+}
+
+func readWish(body []byte) (wish Wish, p *problem) {
+	var b swapBody
+	if p := decodeBody(body, &b); p != nil {
+		return wish, p
+	}
+	var err error
+	if wish.User, err = swapcast.ParseKey(b.UserPublicKey); err != nil || wish.User.IsZero() {
+		return wish, newProblem(CodeInvalidWallet, "userPublicKey", "userPublicKey is not the base58 address of a wallet")
+	}
+	chosen := len(b.QuoteResponse) > 0 && string(b.QuoteResponse) != "null"
+	switch {
+	case chosen == (b.Quote != nil):
+		return wish, newProblem(CodeBadParameter, "quote", "give either quote, what to get a quote for, or quoteResponse, a quote of Jupiter or DFlow as it came from there")
+	case chosen:
+		wish.Source, wish.Quote = b.Source, b.QuoteResponse
+		if wish.Source == "" {
+			wish.Source = quote.NameJupiter
+		}
+		return wish, nil
 	}
 	values := map[string][]string{"inputMint": {b.Quote.InputMint}, "outputMint": {b.Quote.OutputMint}, "amount": {string(b.Quote.Amount)}}
 	if b.Quote.SlippageBps != "" {
 		values["slippageBps"] = []string{string(b.Quote.SlippageBps)}
 	}
-	request, p := readQuote(values)
-	if p != nil {
+	if wish.Request, p = readQuote(values); p != nil {
 		p.Param = "quote." + p.Param
-		writeProblem(w, p)
-		return
 	}
-	made, err := h.Swap(r.Context(), request, user)
-	if err != nil {
-		writeProblem(w, swapProblem(err))
-		return
-	}
-	writeJSON(w, http.StatusOK, "application/json", newSwapAnswer(h.Feed(), made))
+	return wish, p
 }
 
 // swapProblem says why there is no transaction.
-func swapProblem(err error) *problem {
+func swapProblem(err error, chosen bool) *problem {
 	var refused *swap.Refusal
 	var failed *swap.SourceError
+	var doubted *quote.SourceError
 	switch {
+	case errors.As(err, &doubted):
+		return newProblem(CodeQuoteRefused, "quoteResponse", "the quote does not count ("+doubted.Reason+"): "+doubted.Detail)
+	case errors.Is(err, swap.ErrNoBuilder) && chosen:
+		return newProblem(CodeNoSwap, "source", "this server asks no transactions of the quote's source")
 	case errors.As(err, &refused):
 		return newProblem(CodeSwapRefused, "", "the source's transaction is not handed on ("+refused.Code+"): "+refused.Detail)
 	case errors.As(err, &failed):
@@ -163,6 +224,7 @@ func swapProblem(err error) *problem {
 }
 
 type swapAnswer struct {
+	Feed                 swapcast.Feed   `json:"feed,omitempty"`
 	Quote                withFeed        `json:"quote"`
 	Source               string          `json:"source"`
 	SwapTransaction      string          `json:"swapTransaction"` // base64, unsigned
@@ -185,7 +247,7 @@ type simulationJSON struct {
 
 func newSwapAnswer(feed swapcast.Feed, s *Swap) swapAnswer {
 	a := swapAnswer{
-		Quote: withFeed{feed, s.Answer}, Source: s.Built.Source, SwapTransaction: base64.StdEncoding.EncodeToString(s.Built.Raw),
+		Feed: feed, Quote: withFeed{feed, s.Answer, false}, Source: s.Built.Source, SwapTransaction: base64.StdEncoding.EncodeToString(s.Built.Raw),
 		ComputeUnitLimit: s.Built.Checked.Units, MaxFeeLamports: s.Built.Checked.Fee, Checks: s.Built.Checked.Findings, NotSimulated: s.NotSimulated,
 	}
 	if s.Built.LastValidBlockHeight > 0 {

@@ -57,19 +57,28 @@ type swapWorld struct {
 	sendErr error
 	state   swap.State
 	calls   int
+	locked  bool // a key is asked for
 }
 
 func newSwapWorld(t *testing.T) *swapWorld {
 	t.Helper()
 	w := &swapWorld{}
 	o := options()
-	o.Quote = newQuoteWorld(t, nil).quote
-	o.Swap = func(ctx context.Context, r quote.Request, user solana.PublicKey) (*api.Swap, error) {
+	quotes := newQuoteWorld(t, nil)
+	o.Quote = quotes.quote
+	o.Authorized = func(r *http.Request) bool { return !w.locked || r.Header.Get("Authorization") == "Bearer k" }
+	o.Swap = func(ctx context.Context, wish api.Wish) (*api.Swap, error) {
 		w.calls++
 		if w.err != nil {
 			return nil, w.err
 		}
-		answer, err := o.Quote(ctx, r)
+		var answer *quote.Answer
+		var err error
+		if wish.Quote != nil {
+			answer, err = quotes.chosen(wish.Source, wish.Quote)
+		} else {
+			answer, err = o.Quote(ctx, wish.Request)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -152,6 +161,80 @@ func TestSwap(t *testing.T) {
 	}
 }
 
+func chosenRequest(source, raw string) string {
+	return `{"userPublicKey":"` + key(9).String() + `","source":"` + source + `","quoteResponse":` + raw + `}`
+}
+
+// TestChosenQuote takes the quote of GET /v1/quote back as it came, with whatever
+// fields its source put there, and refuses one that somebody bent.
+func TestChosenQuote(t *testing.T) {
+	w := newSwapWorld(t)
+	var first struct {
+		OutAmount     string
+		QuoteResponse json.RawMessage
+	}
+	get(t, w.handler, quoteTarget("&slippageBps=70"), &first)
+	if !strings.Contains(string(first.QuoteResponse), `"timeTaken"`) {
+		t.Fatalf("%s", first.QuoteResponse)
+	}
+	status, _, body := post(t, w.handler, "/v1/swap", chosenRequest("jupiter", string(first.QuoteResponse)))
+	var got struct {
+		Feed  string
+		Quote struct {
+			quoteAnswer
+			QuoteResponse json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(body, &got); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %v %s", status, err, body)
+	}
+	if got.Feed != "simulated" || got.Quote.Feed != "simulated" || got.Quote.OutAmount != first.OutAmount || got.Quote.SlippageBps != 70 || len(got.Quote.Sources) != 1 || got.Quote.QuoteResponse != nil {
+		t.Errorf("%s", body)
+	}
+	bent := strings.Replace(string(first.QuoteResponse), `"otherAmountThreshold":"1`, `"otherAmountThreshold":"9`, 1)
+	if status, code, body := post(t, w.handler, "/v1/swap", chosenRequest("", bent)); status != http.StatusUnprocessableEntity || code != api.CodeQuoteRefused {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, code, body := post(t, w.handler, "/v1/swap", chosenRequest("dflow", string(first.QuoteResponse))); status != http.StatusUnprocessableEntity || code != api.CodeQuoteRefused {
+		t.Errorf("Jupiter's quote as DFlow's: %d %s", status, body)
+	}
+	w.err = swap.ErrNoBuilder
+	if _, code, body := post(t, w.handler, "/v1/swap", chosenRequest("dflow", "{}")); code != api.CodeNoSwap || !strings.Contains(string(body), "asks no transactions") {
+		t.Errorf("%s", body)
+	}
+}
+
+// TestSwapKeys: where the server asks for keys, these paths do.
+func TestSwapKeys(t *testing.T) {
+	w := newSwapWorld(t)
+	w.locked = true
+	raw, _, sig := signed(t)
+	for _, c := range []struct{ method, target, body string }{
+		{http.MethodPost, "/v1/swap", swapRequest("5000000")},
+		{http.MethodPost, "/v1/transactions", `{"transaction":"` + base64.StdEncoding.EncodeToString(raw) + `"}`},
+		{http.MethodGet, "/v1/transactions/" + sig.String(), ""},
+	} {
+		for key, want := range map[string]bool{"": false, "Bearer x": false, "Bearer k": true} {
+			calls := w.calls
+			w.state.Signature = sig
+			request := httptest.NewRequestWithContext(t.Context(), c.method, c.target, strings.NewReader(c.body))
+			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set("Authorization", key)
+			recorder := httptest.NewRecorder()
+			w.handler.ServeHTTP(recorder, request)
+			if refused := recorder.Code == http.StatusUnauthorized && strings.Contains(recorder.Body.String(), api.CodeBadKey) && recorder.Header().Get("WWW-Authenticate") == "Bearer"; refused == want {
+				t.Errorf("%s with %q: %d %s", c.target, key, recorder.Code, recorder.Body)
+			}
+			if !want && w.calls != calls {
+				t.Errorf("%s was served without a key", c.target)
+			}
+		}
+	}
+	if response, _ := do(t, w.handler, http.MethodGet, quoteTarget("")); response.StatusCode != http.StatusOK {
+		t.Errorf("a quote: %d", response.StatusCode)
+	}
+}
+
 func TestTransactions(t *testing.T) {
 	w := newSwapWorld(t)
 	raw, unsigned, sig := signed(t)
@@ -227,14 +310,19 @@ func TestPostBodies(t *testing.T) {
 		code  string
 		param string
 	}{
-		"":                                 {api.CodeBadBody, ""},
-		"[]":                               {api.CodeBadBody, ""},
-		`{"userPublicKey":5}`:              {api.CodeBadBody, ""},
-		"{}":                               {api.CodeInvalidWallet, "userPublicKey"},
-		swapRequest(`"x"`):                 {api.CodeBadParameter, "quote.amount"},
-		swapRequest(`0`):                   {api.CodeBadParameter, "quote.amount"},
-		swapRequest(`null`):                {api.CodeBadParameter, "quote.amount"},
-		strings.Repeat(" ", api.MaxBody+1): {api.CodeBodyTooLarge, ""},
+		"":                          {api.CodeBadBody, ""},
+		"[]":                        {api.CodeBadBody, ""},
+		`{"userPublicKey":5}`:       {api.CodeBadBody, ""},
+		"{}":                        {api.CodeInvalidWallet, "userPublicKey"},
+		swapRequest(`"x"`):          {api.CodeBadParameter, "quote.amount"},
+		swapRequest(`0`):            {api.CodeBadParameter, "quote.amount"},
+		swapRequest(`null`):         {api.CodeBadParameter, "quote.amount"},
+		chosenRequest("", `{}`):     {api.CodeBadParameter, "quoteResponse"},
+		chosenRequest("", `5`):      {api.CodeBadParameter, "quoteResponse"},
+		chosenRequest("pyth", `{}`): {api.CodeBadParameter, "source"},
+		chosenRequest("", `null`):   {api.CodeBadParameter, "quote"},
+		strings.Replace(swapRequest(`5`), `"quote":`, `"quoteResponse":{},"quote":`, 1): {api.CodeBadParameter, "quote"},
+		strings.Repeat(" ", api.MaxBody+1):                                              {api.CodeBodyTooLarge, ""},
 	} {
 		_, code, text := post(t, w.handler, "/v1/swap", body)
 		var p struct{ Parameter string }
@@ -254,7 +342,7 @@ func TestPostBodies(t *testing.T) {
 		if response.Header.Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("Allow %q", response.Header.Get("Allow"))
 		}
-		if preflight, _ := do(t, w.handler, http.MethodOptions, target); preflight.StatusCode != http.StatusNoContent || preflight.Header.Get("Access-Control-Allow-Headers") != "Content-Type" {
+		if preflight, _ := do(t, w.handler, http.MethodOptions, target); preflight.StatusCode != http.StatusNoContent || preflight.Header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" {
 			t.Errorf("OPTIONS %s: %v", target, preflight.Header)
 		}
 		if status, code, _ := post(t, api.New(options()), target, "{}"); status != http.StatusNotImplemented || code != api.CodeNotImplemented {
@@ -270,10 +358,14 @@ func checkSwapAnswers(t *testing.T, s schemas, covered map[string]bool) {
 	w := newSwapWorld(t)
 	w.made.Simulation = &swap.Simulation{OK: true, Known: true, InAmount: 1, OutAmount: 2, Units: 3, Slot: 4}
 	raw, _, sig := signed(t)
+	var chosen struct{ QuoteResponse json.RawMessage }
+	get(t, w.handler, quoteTarget(""), &chosen)
 	send := `{"transaction":"` + base64.StdEncoding.EncodeToString(raw) + `","lastValidBlockHeight":5}`
 	for _, c := range []struct{ path, method, target, body, status string }{
 		{"/v1/swap", "post", "/v1/swap", swapRequest(`"100000000"`), "200"},
 		{"/v1/swap", "post", "/v1/swap", swapRequest(`"0"`), "400"},
+		{"/v1/swap", "post", "/v1/swap", chosenRequest("jupiter", string(chosen.QuoteResponse)), "200"},
+		{"/v1/swap", "post", "/v1/swap", chosenRequest("jupiter", strings.Replace(string(chosen.QuoteResponse), `"otherAmountThreshold":"1`, `"otherAmountThreshold":"9`, 1)), "422"},
 		{"/v1/transactions", "post", "/v1/transactions", send, "202"},
 		{"/v1/transactions", "post", "/v1/transactions", `{"transaction":"AAAA"}`, "400"},
 		{"/v1/transactions/{signature}", "get", "/v1/transactions/" + sig.String(), "", "200"},

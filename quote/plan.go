@@ -165,23 +165,26 @@ func (p *plan) finish() (*Answer, error) {
 	for i := range p.results {
 		p.e.opts.Metrics.source(p.results[i].Source, p.results[i].Outcome)
 	}
-	now := p.e.opts.Now()
-	elapsed := now.Sub(p.start)
+	elapsed := p.e.opts.Now().Sub(p.start)
 	if winner < 0 {
 		return nil, &NoQuoteError{
 			NoRoute: noRouteAnywhere(p.results), Deadline: deadline, Elapsed: elapsed, Sources: p.results,
 		}
 	}
-	w := &p.results[winner]
+	return p.e.answer(&p.results[winner], p.results, elapsed), nil
+}
+
+// answer is what the winner makes of a request.
+func (e *Engine) answer(w *Result, all []Result, elapsed time.Duration) *Answer {
 	a := &Answer{
 		Quote: w.Quote, Source: w.Source, Score: w.Score, Warnings: w.Warnings,
 		Hops: hops(w.Quote), Legs: max(1, len(w.Quote.Route)),
-		ExpiresAt: w.Quote.ExpiresAt, Elapsed: elapsed, Sources: p.results,
+		ExpiresAt: w.Quote.ExpiresAt, Elapsed: elapsed, Sources: all,
 	}
 	if a.ExpiresAt.IsZero() {
-		a.ExpiresAt = now.Add(p.e.opts.QuoteLife)
+		a.ExpiresAt = e.opts.Now().Add(e.opts.QuoteLife)
 	}
-	return a, nil
+	return a
 }
 
 // settleRest says what became of the sources that brought nothing, and whether the

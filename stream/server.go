@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -181,6 +182,13 @@ func (s *Server) ReloadKeys() error {
 	s.keys.Store(ks)
 	s.all(itemKeys)
 	return nil
+}
+
+// Authorized tells whether a request brings one of the API keys, as a connection must:
+// true for everybody where no keys file was given.
+func (s *Server) Authorized(r *http.Request) bool {
+	keys := s.keys.Load()
+	return keys == nil || keys.find(secret(r, r.URL.Query())) != nil
 }
 
 // Epoch names this run of the server: a seq counts within one epoch.

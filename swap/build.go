@@ -28,7 +28,8 @@ type Options struct {
 	Jupiter   quote.Jupiter
 	DFlow     quote.Remote
 	Timeout   time.Duration     // of one call; default 5 s
-	Transport http.RoundTripper // nil: http.DefaultTransport's settings
+	Transport http.RoundTripper // nil: one of the builder's own
+	Metrics   *Metrics          // nil: not counted
 }
 
 // Builder asks sources for transactions.
@@ -59,12 +60,21 @@ func NewBuilder(o Options) (*Builder, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Second
 	}
+	if o.Transport == nil {
+		o.Transport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
+			TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+		}
+	}
 	return &Builder{opts: o, client: &http.Client{
 		Transport: o.Transport,
 		// A key stays with who it was made for.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
+
+// Close ends the connections that idle.
+func (b *Builder) Close() { b.client.CloseIdleConnections() }
 
 // Built is an unsigned transaction that passed Check.
 type Built struct {
@@ -86,14 +96,23 @@ func (b *Builder) Build(ctx context.Context, a *quote.Answer, user solana.Public
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
 	defer cancel()
+	start := time.Now()
 	raw, height, err := b.ask(ctx, source, q, user)
+	b.opts.Metrics.asked(source, time.Since(start))
 	if err != nil {
+		b.opts.Metrics.built(source, "failed")
 		return nil, err
 	}
 	checked, err := Check(raw, source, q, user)
 	if err != nil {
+		b.opts.Metrics.built(source, "refused")
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			b.opts.Metrics.refuse(source, refusal.Code)
+		}
 		return nil, err
 	}
+	b.opts.Metrics.built(source, "built")
 	return &Built{Source: source, Quote: q, Raw: raw, Checked: checked, LastValidBlockHeight: height}, nil
 }
 

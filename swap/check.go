@@ -245,60 +245,6 @@ func (c *checker) token(in *solana.CompiledInstruction) error {
 	return refuse("instruction", "the transaction asks a token program for more than wrapping and unwrapping SOL")
 }
 
-// route holds the router's instruction against the quote.
-func (c *checker) route(in *solana.CompiledInstruction) error {
-	user, output := false, false
-	for i := range in.Accounts {
-		key, known := c.key(in, i)
-		user = user || known && key == c.user
-		output = output || known && c.own(key, c.quote.OutputMint)
-	}
-	if !user || !output {
-		return refuse("destination", "the router is not given the user's own account of %s", c.quote.OutputMint)
-	}
-	c.found("destination", true, "the router is given the user's own account of the output mint")
-	if c.router != jupiterProgram {
-		c.found("amounts", false, "the layout of the router's instruction is not known: only a simulation tells")
-		return nil
-	}
-	a, ok := jupiterArgs(in.Data)
-	if !ok {
-		c.found("amounts", false, "this form of the router's instruction is not known: only a simulation tells")
-		return nil
-	}
-	// The program demands the quoted output less the slippage, rounded down or up.
-	least := leastOf(a.quoted, a.slippage)
-	switch {
-	case a.in != c.quote.InAmount:
-		return refuse("amount", "the transaction gives %d, the quote %d", a.in, c.quote.InAmount)
-	case least+1 < c.quote.Threshold:
-		return refuse("threshold", "the transaction may bring %d, the quote at least %d", least, c.quote.Threshold)
-	}
-	c.found("amounts", true, "it gives %d and demands at least %d", a.in, least)
-	return nil
-}
-
-type args struct {
-	in, quoted uint64
-	slippage   uint16
-}
-
-// jupiterArgs reads the amounts of a Jupiter v6 instruction. route and
-// shared_accounts_route end with them: in u64, quoted out u64, slippage u16, platform
-// fee u8 (real transactions pL1XB94m…, 4VhDRLUK…).
-func jupiterArgs(data []byte) (args, bool) {
-	const tail = 8 + 8 + 2 + 1
-	if len(data) < 8+4+tail {
-		return args{}, false
-	}
-	switch binary.BigEndian.Uint64(data) {
-	case 0xe517cb977ae3ad2a, 0xc1209b3341d69c81:
-		d := data[len(data)-tail:]
-		return args{binary.LittleEndian.Uint64(d), binary.LittleEndian.Uint64(d[8:]), binary.LittleEndian.Uint16(d[16:])}, true
-	}
-	return args{}, false
-}
-
 // leastOf is an amount less its slippage, rounded down.
 func leastOf(amount uint64, bps uint16) uint64 {
 	if bps >= quote.MaxSlippageBps {

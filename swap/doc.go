@@ -10,9 +10,14 @@
 //     budget, token accounts and the wrapping of SOL, each in a form that gives
 //     nothing away: lamports go to the user's own wrapped SOL account alone, no more
 //     of them than the quote takes; token programs transfer and approve nothing;
-//   - the router is given the user's own token account of the output mint;
-//   - amount and threshold in the router's instruction are the quote's, where its
-//     layout is known (Jupiter); else the finding says that they were not checked;
+//   - the router is given the user's own token account of the output mint, at its
+//     place where the instruction's form is known (Jupiter);
+//   - amount and threshold in the router's instruction are the quote's, and there is no
+//     platform fee, where the form is known. Proved is that of Jupiter's route_v2 and
+//     shared_accounts_route_v2, whose amounts stand at fixed places. Those of route,
+//     shared_accounts_route and of DFlow's swap and swap2 end the instruction, behind a
+//     route of unknown length: what contradicts the quote there is refused, and what
+//     agrees is told as not checked. DFlow's input amount is in the route itself;
 //   - compute units and priority fee are bounded.
 //
 // What a router does inside cannot be told from its instruction. Simulate runs the

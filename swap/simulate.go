@@ -29,7 +29,13 @@ type Simulation struct {
 
 // Simulate runs a transaction on a node's bank, as if it were signed and its
 // blockhash new. The error is rpcpool's.
-func Simulate(ctx context.Context, pool *rpcpool.Pool, b *Built, user solana.PublicKey) (*Simulation, error) {
+func (b *Builder) Simulate(ctx context.Context, pool *rpcpool.Pool, built *Built, user solana.PublicKey) (*Simulation, error) {
+	s, err := simulate(ctx, pool, built, user)
+	b.opts.Metrics.simulated(s, err)
+	return s, err
+}
+
+func simulate(ctx context.Context, pool *rpcpool.Pool, b *Built, user solana.PublicKey) (*Simulation, error) {
 	in, out := b.Quote.InputMint, b.Quote.OutputMint
 	keys := []solana.PublicKey{user, tokenAccount(b.Checked, user, in), tokenAccount(b.Checked, user, out)}
 	var before *rpc.GetMultipleAccountsResult

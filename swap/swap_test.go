@@ -71,6 +71,22 @@ func jupiterRoute(in, quoted uint64, bps uint16, to solana.PublicKey) solana.Ins
 	return instruction(jupiterProgram, routeData(in, quoted, bps), solana.TokenProgramID, user, ata(user, swapcast.NativeMint()), to, jupiterProgram)
 }
 
+// routeV2 is Jupiter's route_v2, whose amounts begin at 8, or
+// shared_accounts_route_v2, where they do at 9.
+func routeV2(at int, in, quoted uint64, bps, fee uint16, to, other solana.PublicKey) solana.Instruction {
+	d := []byte{0xbb, 0x64, 0xfa, 0xcc, 0x31, 0xc4, 0xaf, 0x14}
+	keys := []solana.PublicKey{user, ata(user, swapcast.NativeMint()), to, swapcast.NativeMint(), swapcast.USDC(), solana.TokenProgramID, solana.TokenProgramID, other}
+	if at == 9 {
+		d = []byte{0xd1, 0x98, 0x53, 0x93, 0x7c, 0xfe, 0xd8, 0xe9, 3}
+		keys = []solana.PublicKey{stranger, user, ata(user, swapcast.NativeMint()), stranger, stranger, to, swapcast.NativeMint(), swapcast.USDC()}
+	}
+	d = binary.LittleEndian.AppendUint64(d, in)
+	d = binary.LittleEndian.AppendUint64(d, quoted)
+	d = binary.LittleEndian.AppendUint16(d, bps)
+	d = binary.LittleEndian.AppendUint16(d, fee)
+	return instruction(jupiterProgram, append(d, 0, 0, 1, 0, 0, 0, 7, 100, 0, 1), keys...)
+}
+
 // honest is what Jupiter makes of solQuote.
 func honest() []solana.Instruction {
 	wrapped, usdc := ata(user, swapcast.NativeMint()), ata(user, swapcast.USDC())
@@ -132,6 +148,15 @@ func TestCheck(t *testing.T) {
 		{"less than quoted", build(t, user, replace(6, jupiterRoute(100_000_000, 14_000_000, 50, usdc))...), "threshold"},
 		{"more slippage", build(t, user, replace(6, jupiterRoute(100_000_000, 15_000_000, 500, usdc))...), "threshold"},
 		{"all slippage", build(t, user, replace(6, jupiterRoute(100_000_000, 15_000_000, 10_000, usdc))...), "threshold"},
+		{"route_v2", build(t, user, replace(6, routeV2(8, 100_000_000, 15_000_000, 50, 0, usdc, jupiterProgram))...), ""},
+		{"shared_accounts_route_v2", build(t, user, replace(6, routeV2(9, 100_000_000, 15_000_000, 50, 0, usdc, jupiterProgram))...), ""},
+		{"route_v2 with another amount", build(t, user, replace(6, routeV2(8, 100_000_001, 15_000_000, 50, 0, usdc, jupiterProgram))...), "amount"},
+		{"shared_accounts_route_v2 with more slippage", build(t, user, replace(6, routeV2(9, 100_000_000, 15_000_000, 51, 0, usdc, jupiterProgram))...), "threshold"},
+		{"route_v2 with a platform fee", build(t, user, replace(6, routeV2(8, 100_000_000, 15_000_000, 50, 256, usdc, jupiterProgram))...), "platform_fee"},
+		{"route_v2 to a stranger", build(t, user, replace(6, routeV2(8, 100_000_000, 15_000_000, 50, 0, ata(stranger, swapcast.USDC()), jupiterProgram))...), "destination"},
+		{"route_v2 to a stranger by its other account", build(t, user, replace(6, routeV2(8, 100_000_000, 15_000_000, 50, 0, usdc, ata(stranger, swapcast.USDC())))...), "destination"},
+		{"cut off route_v2", build(t, user, replace(6, instruction(jupiterProgram, []byte{0xbb, 0x64, 0xfa, 0xcc, 0x31, 0xc4, 0xaf, 0x14, 1}, user, stranger, usdc, user, user, user, user, jupiterProgram))...), "instruction"},
+		{"a form nobody knows", build(t, user, replace(6, instruction(jupiterProgram, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9}, user, usdc))...), ""},
 		{"dear", build(t, user, replace(1, instruction(solana.ComputeBudget, u64(3, 1<<63)))...), "priority_fee"},
 		{"endless", build(t, user, replace(0, instruction(solana.ComputeBudget, u32(2, 2_000_000)))...), "compute"},
 		{"a heap frame", build(t, user, replace(0, instruction(solana.ComputeBudget, u32(1, 65536)))...), ""},
@@ -335,16 +360,16 @@ func TestSimulate(t *testing.T) {
 		t.Fatal(err)
 	}
 	built := &Built{Source: quote.NameJupiter, Quote: solQuote(), Raw: raw, Checked: checked}
-	s, err := Simulate(t.Context(), pool, built, user)
+	s, err := simulate(t.Context(), pool, built, user)
 	if err != nil || !s.OK || !s.Known || s.InAmount != 100_000_000 || s.OutAmount != 15_000_000 || s.Units != 120_000 || s.Slot != 77 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	got = 14_000_000
-	if s, err = Simulate(t.Context(), pool, built, user); err != nil || s.OK || s.OutAmount != 14_000_000 {
+	if s, err = simulate(t.Context(), pool, built, user); err != nil || s.OK || s.OutAmount != 14_000_000 {
 		t.Errorf("less than the threshold: %+v, %v", s, err)
 	}
 	chainErr = map[string]any{"InstructionError": []any{6, map[string]any{"Custom": 6001}}}
-	if s, err = Simulate(t.Context(), pool, built, user); err != nil || s.OK || s.Known || !strings.Contains(s.Error, "6001") {
+	if s, err = simulate(t.Context(), pool, built, user); err != nil || s.OK || s.Known || !strings.Contains(s.Error, "6001") {
 		t.Errorf("failed: %+v, %v", s, err)
 	}
 }

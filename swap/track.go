@@ -48,14 +48,17 @@ const (
 // by any number of goroutines; while nothing is followed the stream's side costs one
 // atomic load.
 type Tracker struct {
-	open atomic.Int64 // transactions that have not ended
+	metrics *Metrics     // static
+	open    atomic.Int64 // transactions that have not ended
 
 	mu    sync.Mutex // guards everything below
 	known map[solana.Signature]*State
 }
 
-// NewTracker makes one that follows nothing.
-func NewTracker() *Tracker { return &Tracker{known: make(map[solana.Signature]*State)} }
+// NewTracker makes one that follows nothing; nil metrics count nothing.
+func NewTracker(m *Metrics) *Tracker {
+	return &Tracker{metrics: m, known: make(map[solana.Signature]*State)}
+}
 
 // Track begins to follow a transaction. False: there are too many.
 func (t *Tracker) Track(s State) bool {
@@ -70,6 +73,7 @@ func (t *Tracker) Track(s State) bool {
 	s.Stage = StageSent
 	t.known[s.Signature] = &s
 	t.open.Add(1)
+	t.metrics.follow(1)
 	return true
 }
 
@@ -80,6 +84,7 @@ func (t *Tracker) Drop(sig solana.Signature) {
 	if s := t.known[sig]; s != nil && s.Stage == StageSent {
 		delete(t.known, sig)
 		t.open.Add(-1)
+		t.metrics.follow(-1)
 	}
 }
 
@@ -173,6 +178,7 @@ func (t *Tracker) Height(height uint64, now time.Time) {
 func (t *Tracker) end(s *State, now time.Time) {
 	s.endedAt = now
 	t.open.Add(-1)
+	t.metrics.end(s, now)
 }
 
 // Sweep forgets what ended a while ago.

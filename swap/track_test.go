@@ -9,7 +9,7 @@ import (
 
 func TestTracker(t *testing.T) {
 	now := time.Unix(1_764_000_000, 0)
-	tr := NewTracker()
+	tr := NewTracker(nil)
 	sig := func(n byte) solana.Signature { return solana.Signature{0: n, 63: 1} }
 	expect := func(n byte, stage Stage, slot uint64, failed bool) {
 		t.Helper()

@@ -155,6 +155,9 @@ func (p *truePrices) Price(mint solana.PublicKey) (usd float64, decimals uint8, 
 	return usd, p.decimals[mint], ok
 }
 
+// Depth is not known here: every market is as deep as the stand-ins think.
+func (p *truePrices) Depth(solana.PublicKey) float64 { return 0 }
+
 // Slot is the newest slot.
 func (p *truePrices) Slot() uint64 {
 	p.mu.Lock()

@@ -28,6 +28,7 @@ func (s *server) publicHandler() http.Handler {
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,
+		QuoteFeed:      s.quoteFeed,
 		AllowedOrigins: s.config.AllowedOrigins,
 	}
 	s.serveSwaps(&options)

@@ -19,7 +19,7 @@ import (
 func standInsForTest(t *testing.T) (*quotetest.Services, string) {
 	t.Helper()
 	m := &quotetest.Fixed{Tokens: map[solana.PublicKey]quotetest.Token{
-		swapcast.NativeMint(): {USD: 150, Decimals: 9},
+		swapcast.NativeMint(): {USD: 150, Decimals: 9, Depth: 37_500},
 		swapcast.USDC():       {USD: 1, Decimals: 6},
 	}}
 	m.Head.Store(371234567)
@@ -33,7 +33,7 @@ func TestQuoteCommand(t *testing.T) {
 	services, url := standInsForTest(t)
 	args := []string{"quote", "--in", "SOL", "--out", "usdc", "--amount", "0.1", "--jupiter-url", url + "/jupiter", "--dflow-url", url + "/dflow"}
 	code, stdout, stderr := command(t, t.Context(), args...)
-	for _, want := range []string{"* jupiter   ok", "dflow     skipped: not_needed", "off: no_url", "jupiter wins: its quote is trusted", "0.100000000 SOL brings 14.99", "price impact 0.04%"} {
+	for _, want := range []string{"* jupiter   ok", "dflow     skipped: not_needed", "off: no_url", "jupiter wins: its quote is trusted", "0.100000000 SOL brings 14.98", "price impact 0.04%"} {
 		if code != exitOK || !strings.Contains(stdout, want) {
 			t.Errorf("code %d, no %q in:\n%s%s", code, want, stdout, stderr)
 		}

@@ -15,22 +15,34 @@ import (
 	"github.com/swapcast/swapcast/quote/quotetest"
 )
 
+// sourceFlags say where quotes come from.
+type sourceFlags struct {
+	JupiterURL     string        `name:"jupiter-url" help:"Jupiter's address; off switches it off. Default https://api.jup.ag, and for the built-in market, where no flag of the quote sources is given, a stand-in with simulated prices." placeholder:"URL" group:"Quotes"`
+	JupiterKey     string        `help:"Key for Jupiter, sent as x-api-key. Without one Jupiter's own address is not asked, but for --jupiter-v1. Better given as SWAPCAST_JUPITER_KEY: others see a command line." placeholder:"KEY" group:"Quotes"`
+	JupiterV1      bool          `name:"jupiter-v1" help:"Ask Jupiter's older /swap/v1/quote, which answers without a key (30 requests a minute)." group:"Quotes"`
+	JupiterRate    float64       `help:"Requests a second that the key for Jupiter allows; 0: 10 to Jupiter's own address, no limit elsewhere." group:"Quotes"`
+	JupiterTimeout time.Duration `help:"Time that one call to Jupiter may take; 0: half of --quote-deadline. A call that fails in time may be made again." group:"Quotes"`
+
+	DFlowURL     string        `name:"dflow-url" help:"DFlow's address; off switches it off. Default https://quote-api.dflow.net; its development server https://dev-quote-api.dflow.net wants no key." placeholder:"URL" group:"Quotes"`
+	DFlowKey     string        `name:"dflow-key" help:"Key for DFlow, sent as x-api-key; without one its own address is not asked." placeholder:"KEY" group:"Quotes"`
+	DFlowRate    float64       `name:"dflow-rate" help:"As --jupiter-rate." group:"Quotes"`
+	DFlowTimeout time.Duration `name:"dflow-timeout" help:"As --jupiter-timeout." group:"Quotes"`
+
+	HashflowURL     string        `help:"Hashflow's address; off switches it off. Default https://api.hashflow.com/taker/v3." placeholder:"URL" group:"Quotes"`
+	HashflowKey     string        `help:"Key for Hashflow; without one it is off." placeholder:"KEY" group:"Quotes"`
+	HashflowSource  string        `help:"Name that Hashflow gave out with the key, sent as source." placeholder:"NAME" group:"Quotes"`
+	HashflowRate    float64       `help:"As --jupiter-rate." group:"Quotes"`
+	HashflowTimeout time.Duration `help:"As --jupiter-timeout." group:"Quotes"`
+
+	PythURL     string        `name:"pyth-url" help:"Address of a Hermes server of Pyth, for indications when nobody else has a quote; off switches it off. Default https://pyth.dourolabs.app/hermes." placeholder:"URL" group:"Quotes"`
+	PythKey     string        `help:"Key for Pyth, sent as a bearer token; without one its own address is not asked." placeholder:"KEY" group:"Quotes"`
+	PythRate    float64       `help:"As --jupiter-rate." group:"Quotes"`
+	PythTimeout time.Duration `help:"As --jupiter-timeout." group:"Quotes"`
+}
+
 // quoteFlags say where quotes come from and what makes one doubtful.
 type quoteFlags struct {
-	JupiterURL     string  `name:"jupiter-url" help:"Jupiter's address; off switches it off. Default https://api.jup.ag, and for the built-in market, where no flag of the quote sources is given, a stand-in with simulated prices." placeholder:"URL" group:"Quotes"`
-	JupiterKey     string  `help:"Key for Jupiter, sent as x-api-key. Without one Jupiter's own address is not asked, but for --jupiter-v1. Better given as SWAPCAST_JUPITER_KEY: others see a command line." placeholder:"KEY" group:"Quotes"`
-	JupiterV1      bool    `name:"jupiter-v1" help:"Ask Jupiter's older /swap/v1/quote, which answers without a key (30 requests a minute)." group:"Quotes"`
-	JupiterRate    float64 `help:"Requests a second that the key for Jupiter allows; 0: 10 to Jupiter's own address, no limit elsewhere." group:"Quotes"`
-	DFlowURL       string  `name:"dflow-url" help:"DFlow's address; off switches it off. Default https://quote-api.dflow.net; its development server https://dev-quote-api.dflow.net wants no key." placeholder:"URL" group:"Quotes"`
-	DFlowKey       string  `name:"dflow-key" help:"Key for DFlow, sent as x-api-key; without one its own address is not asked." placeholder:"KEY" group:"Quotes"`
-	DFlowRate      float64 `name:"dflow-rate" help:"As --jupiter-rate." group:"Quotes"`
-	HashflowURL    string  `help:"Hashflow's address; off switches it off. Default https://api.hashflow.com/taker/v3." placeholder:"URL" group:"Quotes"`
-	HashflowKey    string  `help:"Key for Hashflow; without one it is off." placeholder:"KEY" group:"Quotes"`
-	HashflowSource string  `help:"Name that Hashflow gave out with the key, sent as source." placeholder:"NAME" group:"Quotes"`
-	HashflowRate   float64 `help:"As --jupiter-rate." group:"Quotes"`
-	PythURL        string  `name:"pyth-url" help:"Address of a Hermes server of Pyth, for indications when nobody else has a quote; off switches it off. Default https://pyth.dourolabs.app/hermes." placeholder:"URL" group:"Quotes"`
-	PythKey        string  `help:"Key for Pyth, sent as a bearer token; without one its own address is not asked." placeholder:"KEY" group:"Quotes"`
-	PythRate       float64 `help:"As --jupiter-rate." group:"Quotes"`
+	sourceFlags `embed:""`
 
 	QuoteDeadline     time.Duration `help:"A request for a quote is answered within this time, with the best that has come." default:"2s" group:"Quotes"`
 	QuoteMaxHops      int           `help:"Longest path through a route that is not doubtful." default:"4" group:"Quotes"`
@@ -51,6 +63,19 @@ func (f *quoteFlags) check() error {
 	} {
 		if !(rate.value >= 0 && rate.value <= 1e6) {
 			return usagef("%s %v: must be from 0 to 1e6", rate.flag, rate.value)
+		}
+	}
+	for _, timeout := range []struct {
+		flag  string
+		value time.Duration
+	}{
+		{"--jupiter-timeout", f.JupiterTimeout},
+		{"--dflow-timeout", f.DFlowTimeout},
+		{"--hashflow-timeout", f.HashflowTimeout},
+		{"--pyth-timeout", f.PythTimeout},
+	} {
+		if timeout.value < 0 || timeout.value > 20*time.Second {
+			return usagef("%s %s: must be from 0 to 20s", timeout.flag, timeout.value)
 		}
 	}
 	switch {
@@ -77,7 +102,7 @@ func (f *quoteFlags) given() bool {
 // not of now), so that the services' own addresses are only asked where a flag says
 // so.
 func (f *quoteFlags) options(elsewhere bool) quote.Options {
-	return quote.Options{
+	o := quote.Options{
 		Jupiter: quote.Jupiter{
 			Remote: remote(f.JupiterURL, f.JupiterKey, quote.JupiterURL, f.JupiterRate, elsewhere && !f.JupiterV1),
 			V1:     f.JupiterV1,
@@ -91,6 +116,9 @@ func (f *quoteFlags) options(elsewhere bool) quote.Options {
 		Deadline: f.QuoteDeadline,
 		Limits:   quote.Limits{MaxHops: f.QuoteMaxHops, MaxImpact: f.QuoteMaxImpact, MinLiquidity: f.QuoteMinLiquidity},
 	}
+	o.Jupiter.TryTimeout, o.DFlow.TryTimeout = f.JupiterTimeout, f.DFlowTimeout
+	o.Hashflow.TryTimeout, o.Pyth.TryTimeout = f.HashflowTimeout, f.PythTimeout
+	return o
 }
 
 // noRate is a budget that nobody uses up.
@@ -227,14 +255,21 @@ func (m simulatedPrices) Price(mint solana.PublicKey) (usd float64, decimals uin
 	return p.USD, decimals, ok
 }
 
+// Depth is half of what the mint's pools hold, US dollars.
+func (m simulatedPrices) Depth(mint solana.PublicKey) float64 {
+	p, _ := m.market.Price(mint)
+	return p.LiquidityUSD / 2
+}
+
 // Slot is the newest slot.
 func (m simulatedPrices) Slot() uint64 { return m.feed.tipSlot.Load() }
 
-// standIns are servers that answer as Jupiter, DFlow, Hashflow and Hermes do, with
-// simulated prices.
+// standIns are servers that answer as Jupiter, DFlow, Hashflow, Hermes and a Solana RPC
+// node do, with simulated prices.
 type standIns struct {
 	listener net.Listener
 	server   *http.Server
+	services *quotetest.Services
 	url      string // without a slash at the end
 }
 
@@ -244,20 +279,21 @@ func openStandIns(ctx context.Context, flag, address string, m quotetest.Market)
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: quotetest.New(m, quote.PythFeeds()).Handler()}
+	services := quotetest.New(m, quote.PythFeeds())
+	server := &http.Server{Handler: services.Handler()}
 	limitHTTP(server, time.Minute)
-	return &standIns{listener: listener, server: server, url: "http://" + listener.Addr().String()}, nil
+	return &standIns{listener: listener, server: server, services: services, url: "http://" + listener.Addr().String()}, nil
 }
 
 // use makes them the sources of an engine.
 func (s *standIns) use(o *quote.Options) {
-	stand := func(name, key string) quote.Remote {
-		return quote.Remote{URL: s.url + "/" + name, Key: key, Policy: quote.Policy{PerSecond: noRate, MaxCalls: 512}}
+	stand := func(name, key string, was quote.Remote) quote.Remote {
+		return quote.Remote{URL: s.url + "/" + name, Key: key, Policy: quote.Policy{PerSecond: noRate, MaxCalls: 512, TryTimeout: was.TryTimeout}}
 	}
-	o.Jupiter.Remote = stand("jupiter", "")
-	o.DFlow = stand("dflow", "")
-	o.Hashflow = quote.Hashflow{Remote: stand("hashflow", "simulated"), Source: "swapcast"}
-	o.Pyth.Remote = stand("hermes", "")
+	o.Jupiter.Remote = stand("jupiter", "", o.Jupiter.Remote)
+	o.DFlow = stand("dflow", "", o.DFlow)
+	o.Hashflow = quote.Hashflow{Remote: stand("hashflow", "simulated", o.Hashflow.Remote), Source: "swapcast"}
+	o.Pyth.Remote = stand("hermes", "", o.Pyth.Remote)
 }
 
 // serve answers until ctx ends.

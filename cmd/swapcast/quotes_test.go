@@ -151,6 +151,9 @@ func TestQuoteFlags(t *testing.T) {
 			if got := (want{o.DFlow.URL, o.DFlow.PerSecond}); got != c.dflow {
 				t.Errorf("dflow %+v, want %+v", got, c.dflow)
 			}
+			if with := parseServe(t, append(c.args, "--jupiter-timeout", "300ms", "--pyth-timeout", "1s")...).options(c.elsewhere); with.Jupiter.TryTimeout != 300*time.Millisecond || with.Pyth.TryTimeout != time.Second || with.DFlow.TryTimeout != 0 {
+				t.Errorf("timeouts %s and %s", with.Jupiter.TryTimeout, with.Pyth.TryTimeout)
+			}
 			if flags.given() != c.given || o.Deadline != 2*time.Second {
 				t.Errorf("given %v, deadline %s", flags.given(), o.Deadline)
 			}
@@ -163,6 +166,8 @@ func TestWrongQuoteFlags(t *testing.T) {
 		{"--quote-deadline", "0s"},
 		{"--quote-deadline", "1m"},
 		{"--jupiter-rate", "-1"},
+		{"--dflow-timeout", "-1s"},
+		{"--pyth-timeout", "21s"},
 		{"--jupiter-url", "ftp://x"},
 		{"--dflow-url", "http://user@host"},
 		{"--hashflow-key", "k"},

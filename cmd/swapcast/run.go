@@ -74,8 +74,9 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 		registry:  newRegistry(),
 		startedAt: time.Now(),
 		asked:     make(chan struct{}),
-		swaps:     swaps{sent: swap.NewTracker()},
 	}
+	s.swaps.metrics = swap.NewMetrics(s.registry)
+	s.swaps.sent = swap.NewTracker(s.swaps.metrics)
 	s.drain = sync.OnceFunc(func() { close(s.asked) })
 	stages := newStages(s.registry)
 	s.upstream, err = openUpstream(c, env.Log, s.registry, stages, func() uint64 { return s.pipeline.checkpoint.Load() })
@@ -97,6 +98,7 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
+		s.swaps.close()
 		s.quotes.close()
 		return nil, err
 	}
@@ -395,6 +397,7 @@ func (s *server) run(ctx context.Context) error {
 		_ = admin.Close()
 	}
 	err := group.Wait()
+	s.swaps.close()
 	s.quotes.close()
 	if s.rpc != nil {
 		s.rpc.Close()

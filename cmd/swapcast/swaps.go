@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gagliardetto/solana-go"
 	"github.com/gagliardetto/solana-go/rpc"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/api"
 	"github.com/swapcast/swapcast/quote"
 	"github.com/swapcast/swapcast/rpcpool"
@@ -18,16 +18,16 @@ import (
 // swaps turns quotes into transactions and forwards signed ones.
 type swaps struct {
 	builder *swap.Builder // nil: no source makes transactions
+	node    *rpcpool.Pool // where transactions are simulated; nil: nowhere
+	standIn bool          // node is a stand-in of ours
+	metrics *swap.Metrics
 	sent    *swap.Tracker
 }
 
-// openSwaps makes the builder for those sources that are asked for quotes. Stand-ins
-// make no transactions: there is nothing to trade on a simulated chain.
+// openSwaps makes the builder for those sources that are asked for quotes. With
+// stand-ins a stand-in is the node too: nothing is forwarded to it.
 func (s *server) openSwaps(o *quote.Options) error {
-	if s.quotes.standIns != nil {
-		return nil
-	}
-	options := swap.Options{Jupiter: o.Jupiter, DFlow: o.DFlow}
+	options := swap.Options{Jupiter: o.Jupiter, DFlow: o.DFlow, Metrics: s.swaps.metrics}
 	for _, source := range s.quotes.engine.Status() {
 		switch {
 		case source.Off == "":
@@ -41,15 +41,33 @@ func (s *server) openSwaps(o *quote.Options) error {
 		return nil
 	}
 	var err error
-	s.swaps.builder, err = swap.NewBuilder(options)
-	if err != nil {
+	if s.swaps.builder, err = swap.NewBuilder(options); err != nil {
 		return usagef("%v", err)
 	}
-	return nil
+	s.swaps.node = s.rpc
+	if s.quotes.standIns == nil {
+		return nil
+	}
+	s.swaps.standIn = true
+	s.swaps.node, err = rpcpool.New(rpcpool.Options{
+		URLs: []string{s.quotes.standIns.url + "/rpc"}, PerSecond: noRate, Timeout: simulateWithin, Attempts: 1, Logger: s.log.With("component", "swap"),
+	})
+	return err
+}
+
+// close gives up what is kept open for making transactions.
+func (s *swaps) close() {
+	if s.builder != nil {
+		s.builder.Close()
+	}
+	if s.standIn && s.node != nil {
+		s.node.Close()
+	}
 }
 
 // serveSwaps adds to the API what this server can do of it.
 func (s *server) serveSwaps(o *api.Options) {
+	o.Authorized = s.stream.Authorized
 	if s.swaps.builder != nil {
 		o.Swap = s.makeSwap
 	}
@@ -58,28 +76,44 @@ func (s *server) serveSwaps(o *api.Options) {
 	}
 }
 
+// quoteFeed is what is known of the chain that quotes are judged by. A source on the
+// network tells it with its first message.
+func (s *server) quoteFeed() swapcast.Feed {
+	feed := s.stream.Feed()
+	if _, heard := s.feed.age(time.Now()); feed == swapcast.FeedLive && !heard {
+		return swapcast.FeedUnknown
+	}
+	return feed
+}
+
 // simulateWithin bounds a simulation: the quote it is of lives for seconds.
 const simulateWithin = 5 * time.Second
 
-// makeSwap quotes, has the transaction made, checks and simulates it. A simulation
+// makeSwap has the transaction of a quote made, checks and simulates it. A simulation
 // that cannot be had is no reason to keep the transaction back; the answer says so.
-func (s *server) makeSwap(ctx context.Context, r quote.Request, user solana.PublicKey) (*api.Swap, error) {
-	answer, err := s.quotes.engine.Quote(ctx, r)
+func (s *server) makeSwap(ctx context.Context, w api.Wish) (*api.Swap, error) {
+	var answer *quote.Answer
+	var err error
+	if w.Quote != nil {
+		answer, err = s.quotes.engine.Chosen(w.Source, w.Quote)
+	} else {
+		answer, err = s.quotes.engine.Quote(ctx, w.Request)
+	}
 	if err != nil {
 		return nil, err
 	}
-	built, err := s.swaps.builder.Build(ctx, answer, user)
+	built, err := s.swaps.builder.Build(ctx, answer, w.User)
 	if err != nil {
 		return nil, err
 	}
 	made := &api.Swap{Answer: answer, Built: built}
-	if s.rpc == nil {
+	if s.swaps.node == nil {
 		made.NotSimulated = "this server has no --rpc-url"
 		return made, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, simulateWithin)
 	defer cancel()
-	if made.Simulation, err = swap.Simulate(ctx, s.rpc, built, user); err != nil {
+	if made.Simulation, err = s.swaps.builder.Simulate(ctx, s.swaps.node, built, w.User); err != nil {
 		made.NotSimulated = "no node simulated it"
 		s.log.Warn("a swap was not simulated", "source", built.Source, "error", err)
 	}
@@ -100,6 +134,7 @@ func (s *server) send(ctx context.Context, raw []byte, state swap.State) (swap.S
 		return err
 	})
 	if err != nil || latest == nil || latest.Value == nil {
+		s.swaps.metrics.Forwarded(swap.ForwardNoNode)
 		return state, &api.NotSentError{Reason: "it was not sent: no node answers"}
 	}
 	// No blockhash that is good now is good for longer than the newest.
@@ -109,6 +144,7 @@ func (s *server) send(ctx context.Context, raw []byte, state swap.State) (swap.S
 	state.SentAt = time.Now()
 	s.swaps.sent.Sweep(state.SentAt)
 	if !s.swaps.sent.Track(state) {
+		s.swaps.metrics.Forwarded(swap.ForwardTooMany)
 		return state, api.ErrTooMany
 	}
 	s.watch.nudge() // its payer is asked for from now on
@@ -122,11 +158,14 @@ func (s *server) send(ctx context.Context, raw []byte, state swap.State) (swap.S
 	var failed *rpcpool.Error
 	switch {
 	case err == nil:
+		s.swaps.metrics.Forwarded(swap.ForwardSent)
 	case errors.As(err, &failed) && failed.Outcome == rpcpool.Answered:
+		s.swaps.metrics.Forwarded(swap.ForwardRefused)
 		s.swaps.sent.Drop(state.Signature)
 		return state, &api.NotSentError{Reason: fmt.Sprintf("the node refuses it (code %d): %s", failed.Code, failed.Message)}
 	default:
 		// It may be on its way all the same.
+		s.swaps.metrics.Forwarded(swap.ForwardUnknown)
 		return state, &api.NotSentError{Reason: "no node said that it took the transaction; should one have, /v1/transactions/" + state.Signature.String() + " will tell"}
 	}
 	now, _ := s.swaps.sent.Get(state.Signature)

@@ -183,6 +183,8 @@ func feedNote(feed swapcast.Feed) string {
 		return "THE MARKET IS SIMULATED: prices, pools and wallets are made up; give --source grpcs://HOST for the real chain"
 	case swapcast.FeedReplay:
 		return "this is a replay: prices are of the time of the recording"
+	case swapcast.FeedUnknown:
+		return "the server has not heard from its source yet: whether its market is the real chain is not known"
 	default:
 		return ""
 	}

@@ -3,6 +3,7 @@ package quotetest
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gagliardetto/solana-go"
@@ -10,11 +11,16 @@ import (
 	"github.com/swapcast/swapcast"
 )
 
-// What each takes off the market's price: Jupiter is best.
+// What each takes off the market's price, and how much of the market's depth it
+// reaches: Jupiter is best.
 const (
 	jupiterSpread  = 0.0005
 	hashflowSpread = 0.0008
 	dflowSpread    = 0.001
+
+	jupiterReach  = 1
+	hashflowReach = 0.9
+	dflowReach    = 0.8
 )
 
 // ask is a request for a quote as Jupiter and DFlow take it.
@@ -65,10 +71,21 @@ func bent(amount uint64, f Fault) (v uint64, text string) {
 	return amount, strconv.FormatUint(amount, 10)
 }
 
-// Jupiter answers GET .../swap/v2/quote and .../swap/v1/quote.
+// fraction is a price impact in the JSON's form.
+func fraction(v float64) string { return strconv.FormatFloat(v, 'f', 6, 64) }
+
+// Jupiter answers GET .../swap/v2/quote and .../swap/v1/quote, and POST .../swap/v2/swap
+// and .../swap/v1/swap.
 func Jupiter(m Market) *Service {
 	s := newService("jupiter", m, NoRoute, NotTradable, OldSlot, SixHops, Split, NullPercent, ExtraFields, LimitedAs400, BelowMarket, Impact)
-	s.answer = func(r *http.Request, _ []byte, f Fault) reply {
+	s.answer = func(r *http.Request, body []byte, f Fault) reply {
+		if r.Method == http.MethodPost {
+			layout, user := routeV2, "taker"
+			if strings.Contains(r.URL.Path, "/v1/") {
+				layout, user = route, "userPublicKey"
+			}
+			return swapReply(m, layout, user, body, f, func(why string) reply { return problem(why, "INVALID_PARAMETER") })
+		}
 		switch f {
 		case NoRoute:
 			return problem("Could not find any route", "COULD_NOT_FIND_ANY_ROUTE")
@@ -81,7 +98,7 @@ func Jupiter(m Market) *Service {
 		if why != "" {
 			return problem(why, "INVALID_PARAMETER")
 		}
-		out, ok := convert(m, a.in, a.out, a.amount, jupiterSpread)
+		out, ok := convert(m, a.in, a.out, a.amount, jupiterSpread, jupiterReach)
 		if !ok {
 			return problem("Could not find any route", "COULD_NOT_FIND_ANY_ROUTE")
 		}
@@ -94,8 +111,8 @@ func problem(text, code string) reply {
 	return reply{status: http.StatusBadRequest, body: map[string]any{"error": text, "errorCode": code}}
 }
 
-func jupiterQuote(a ask, out, slot uint64, f Fault) map[string]any {
-	value, text := bent(out, f)
+func jupiterQuote(a ask, got offer, slot uint64, f Fault) map[string]any {
+	value, text := bent(got.out, f)
 	in, mint := a.amount, a.in
 	switch f {
 	case OtherAmount:
@@ -105,7 +122,7 @@ func jupiterQuote(a ask, out, slot uint64, f Fault) map[string]any {
 	case OldSlot:
 		slot -= min(slot, 500)
 	}
-	impact := "0.0004"
+	impact := fraction(got.impact)
 	if f == Impact {
 		impact = "0.12"
 	}
@@ -162,13 +179,16 @@ func jupiterRoute(a ask, out uint64, f Fault) []map[string]any {
 	return []map[string]any{step("Meteora DLMM", a.in, a.out, a.amount, out, 10_000)}
 }
 
-// DFlow answers GET .../quote.
+// DFlow answers GET .../quote and POST .../swap.
 func DFlow(m Market) *Service {
 	s := newService("dflow", m, NoRoute, ImpactTooHigh, MapLagging, OldSlot)
 	refuse := func(status int, code string) reply {
 		return reply{status: status, body: map[string]any{"msg": "refused: " + code, "code": code, "contextSlot": m.Slot(), "routingSlot": nil}}
 	}
-	s.answer = func(r *http.Request, _ []byte, f Fault) reply {
+	s.answer = func(r *http.Request, body []byte, f Fault) reply {
+		if r.Method == http.MethodPost {
+			return swapReply(m, dflowSwap2, "userPublicKey", body, f, func(string) reply { return refuse(http.StatusBadRequest, "invalid_quote_response") })
+		}
 		switch f {
 		case NoRoute:
 			return refuse(http.StatusBadRequest, "route_not_found")
@@ -181,7 +201,7 @@ func DFlow(m Market) *Service {
 		if why != "" {
 			return refuse(http.StatusBadRequest, "invalid_input_mint")
 		}
-		out, ok := convert(m, a.in, a.out, a.amount, dflowSpread)
+		out, ok := convert(m, a.in, a.out, a.amount, dflowSpread, dflowReach)
 		if !ok {
 			return refuse(http.StatusBadRequest, "route_not_found")
 		}
@@ -190,8 +210,8 @@ func DFlow(m Market) *Service {
 	return s
 }
 
-func dflowQuote(a ask, out, slot uint64, f Fault) map[string]any {
-	value, text := bent(out, f)
+func dflowQuote(a ask, got offer, slot uint64, f Fault) map[string]any {
+	value, text := bent(got.out, f)
 	in, mint, routing := a.amount, a.in, slot
 	switch f {
 	case OtherAmount:
@@ -205,7 +225,7 @@ func dflowQuote(a ask, out, slot uint64, f Fault) map[string]any {
 	return map[string]any{
 		"inputMint": mint.String(), "inAmount": strconv.FormatUint(in, 10),
 		"outputMint": a.out.String(), "outAmount": text,
-		"otherAmountThreshold": least, "minOutAmount": least, "slippageBps": a.slippage, "priceImpactPct": "0.0006",
+		"otherAmountThreshold": least, "minOutAmount": least, "slippageBps": a.slippage, "priceImpactPct": fraction(got.impact),
 		"routePlan": []map[string]any{{
 			"venue": "Raydium CLMM", "marketKey": poolKey("dflow").String(), "inputMint": a.in.String(), "outputMint": a.out.String(),
 			"inAmount": strconv.FormatUint(a.amount, 10), "outAmount": strconv.FormatUint(value, 10),

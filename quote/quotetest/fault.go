@@ -70,6 +70,39 @@ const (
 	MissingFeed Fault = "missing_feed" // one of two
 )
 
+// Of transactions alone, which Jupiter and DFlow make: quotes are not changed by
+// them.
+const (
+	OtherPayer       Fault = "other_payer"       // somebody else pays the fee
+	OtherSigner      Fault = "other_signer"      // somebody else must sign too
+	Drain            Fault = "drain"             // lamports go to a stranger
+	Approve          Fault = "approve"           // a stranger may move the user's tokens
+	OtherDestination Fault = "other_destination" // what comes out goes to a stranger
+	LowThreshold     Fault = "low_threshold"     // it may bring half of what was quoted
+	MoreIn           Fault = "more_in"           // it gives twice as much
+	PlatformFee      Fault = "platform_fee"      // a part of what comes out goes to somebody
+	DearFee          Fault = "dear_fee"          // a priority fee of 1 SOL
+	OtherProgram     Fault = "other_program"     // it calls one that has no business there
+	NoTransaction    Fault = "no_transaction"    // 200 and an empty one, as for a wallet without funds
+	NotBase64        Fault = "not_base64"        //
+)
+
+// Of the Solana RPC node alone.
+const (
+	Unhealthy       Fault = "unhealthy"        // -32005: the node is behind
+	SimulationFails Fault = "simulation_fails" // the router says SlippageToleranceExceeded
+	SimulatesLess   Fault = "simulates_less"   // a tenth less than quoted
+	Refuses         Fault = "refuses"          // -32002 to sendTransaction: Blockhash not found
+	OtherSignature  Fault = "other_signature"  // sendTransaction names another one
+)
+
+// SwapFaults lists what can be wrong with a transaction. The caller owns the list.
+func SwapFaults() []Fault {
+	return []Fault{
+		OtherPayer, OtherSigner, Drain, Approve, OtherDestination, LowThreshold, MoreIn, PlatformFee, DearFee, OtherProgram, NoTransaction, NotBase64,
+	}
+}
+
 // Common lists the faults that every service has. The caller owns the list.
 func Common() []Fault {
 	return []Fault{

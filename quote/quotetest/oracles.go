@@ -40,11 +40,11 @@ func Hashflow(m Market) *Service {
 		if !ok {
 			return coded(42, "Invalid request")
 		}
-		got, ok := convert(m, in, out, amount, hashflowSpread)
+		got, ok := convert(m, in, out, amount, hashflowSpread, hashflowReach)
 		if !ok {
 			return coded(82, "No maker supports this request")
 		}
-		return reply{status: http.StatusOK, body: rfqAnswer(in, out, amount, got, f)}
+		return reply{status: http.StatusOK, body: rfqAnswer(in, out, amount, got.out, f)}
 	}
 	return s
 }
