@@ -68,6 +68,13 @@ type Source struct {
 	Behind        uint64  `json:"behind"`
 	BehindMS      float64 `json:"behindMs"`
 	Disagreements uint64  `json:"disagreements"`
+	// UncoveredKeys counts the programs, wallets and token accounts that it is not
+	// asked for, because its provider refuses them or allows too few.
+	UncoveredKeys int `json:"uncoveredKeys"`
+	// WalletsBy is how it finds what wallets are sent: "owner", or "token_account"
+	// where only their associated accounts of a few mints are watched; "" where no
+	// wallet is followed.
+	WalletsBy string `json:"walletsBy,omitempty"`
 }
 
 // Limits are what a client may rely on and must keep to. Zero means none.

@@ -69,7 +69,7 @@
 // minutes, since opening another one may cost slots. Where a narrower limit moves
 // keys to a stream that runs, all streams of the endpoint end, are told to have
 // ended, and begin anew with promises of their own. A wallet that the server does not allow is left out and
-// counted (Status.Uncovered); a program that it does not allow is an error.
+// counted (Status.Uncovered, swapcast_geyser_uncovered_keys); a program that it does not allow is an error.
 //
 // What a wallet is sent does not name the wallet, only a token account of its.
 // Servers of plugin 15.1 or newer match owners. For others the associated token

@@ -145,6 +145,26 @@ func (p *plan) parts(division uint64) int {
 	return int(l & 0xff)
 }
 
+// How wallets are followed: what a status page says of it.
+const (
+	WalletsByOwner   = "owner"         // the server matches owners of token accounts
+	WalletsByAccount = "token_account" // by the associated token accounts of Filter.Mints
+)
+
+// walletsBy is how the wallets are followed, "" where there are none.
+func (p *plan) walletsBy() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !p.selects() || len(p.filter.Wallets) == 0:
+		return ""
+	case p.byOwner():
+		return WalletsByOwner
+	default:
+		return WalletsByAccount
+	}
+}
+
 // uncovered is how many keys are asked of the endpoint by no stream.
 func (p *plan) uncovered() int {
 	p.mu.Lock()

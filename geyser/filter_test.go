@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gagliardetto/solana-go"
+	"github.com/prometheus/client_golang/prometheus"
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -259,6 +260,17 @@ func TestWalletsByVersion(t *testing.T) {
 		f.mu.Lock()
 		got := f.requests[0].Transactions[walletsName]
 		f.mu.Unlock()
+		by := WalletsByAccount
+		if keysSent == 1 {
+			by = WalletsByOwner
+		}
+		if st := r.sub.Status(); st.Wallets != by {
+			t.Errorf("version %q: wallets are found by %q", version, st.Wallets)
+		}
+		r.sub.SetFilter(Filter{Programs: keys(1, 2)})
+		if st := r.sub.Status(); st.Wallets != "" {
+			t.Errorf("version %q: no wallets are found by %q", version, st.Wallets)
+		}
 		if len(got.GetAccountInclude()) != keysSent || (len(got.ProtoReflect().GetUnknown()) > 0) != (keysSent == 1) {
 			t.Errorf("version %q: %v", version, got)
 		}
@@ -346,10 +358,22 @@ func TestRefusedFilter(t *testing.T) {
 	}}}
 	o := serveFake(t, f)
 	o.Programs, o.Wallets = keys(1, 2), keys(2, 3)
+	o.Metrics = NewMetrics(prometheus.NewRegistry())
+	var log lockedBuffer
+	o.Logger = log.logger()
 	r := start(t, o, 10)
 	r.next(t).Release()
 	if st := r.sub.Status(); st.Uncovered != 1 || st.Reconnects != 1 {
 		t.Errorf("status: %+v", st)
+	}
+	log.waitFor(t, "no stream asks for", 1)
+	if n := value(t, o.Metrics.uncovered.WithLabelValues("fake")); n != 1 {
+		t.Errorf("%v keys are uncovered by the metric", n)
+	}
+	r.sub.SetFilter(Filter{Programs: keys(1, 2)})
+	log.waitFor(t, "all keys are asked for again", 1)
+	if n := value(t, o.Metrics.uncovered.WithLabelValues("fake")); n != 0 {
+		t.Errorf("%v keys are uncovered by the metric", n)
 	}
 }
 

@@ -24,6 +24,7 @@ type Metrics struct {
 	slots      *prometheus.GaugeVec
 	breaker    *prometheus.GaugeVec
 	resumes    *prometheus.CounterVec
+	uncovered  *prometheus.GaugeVec
 
 	mu        sync.Mutex
 	endpoints map[string]uint64 // those that run: the newest slot of each
@@ -84,7 +85,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Streams that had a checkpoint to resume from, by endpoint and outcome: replayed, short (the history begins after it), ignored (from_slot was taken and nothing replayed), live (none was asked for).",
 		}, []string{"endpoint", "outcome"}),
 	}
-	r.MustRegister(m.updates, m.slot, m.reconnects, m.gaps, m.decode, m.blocked, m.connected, m.streams, m.slots, m.breaker, m.resumes)
+	m.uncovered = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "swapcast_geyser_uncovered_keys",
+		Help: "Programs, wallets and token accounts that no stream of the endpoint asks for, because its provider refuses them or allows too few.",
+	}, []string{"endpoint"})
+	r.MustRegister(m.uncovered, m.updates, m.slot, m.reconnects, m.gaps, m.decode, m.blocked, m.connected, m.streams, m.slots, m.breaker, m.resumes)
 	return m
 }
 
@@ -156,6 +161,7 @@ func (e *endpointMetrics) enter() error {
 	e.all.connected.WithLabelValues(e.name).Set(0)
 	e.all.streams.WithLabelValues(e.name).Set(0)
 	e.all.breaker.WithLabelValues(e.name).Set(0)
+	e.all.uncovered.WithLabelValues(e.name).Set(0)
 	return nil
 }
 
@@ -168,7 +174,7 @@ func (e *endpointMetrics) leave() {
 	e.all.mu.Lock()
 	defer e.all.mu.Unlock()
 	delete(e.all.endpoints, e.name)
-	for _, g := range []*prometheus.GaugeVec{e.all.connected, e.all.streams, e.all.slots, e.all.breaker} {
+	for _, g := range []*prometheus.GaugeVec{e.all.connected, e.all.streams, e.all.slots, e.all.breaker, e.all.uncovered} {
 		g.DeleteLabelValues(e.name)
 	}
 }
@@ -213,6 +219,10 @@ func (e *endpointMetrics) setStreams(n int32, connected bool) {
 		}
 		e.all.connected.WithLabelValues(e.name).Set(v)
 	})
+}
+
+func (e *endpointMetrics) setUncovered(keys int) {
+	e.ifRunning(func() { e.all.uncovered.WithLabelValues(e.name).Set(float64(keys)) })
 }
 
 func (e *endpointMetrics) setBreaker(s BreakerState) {

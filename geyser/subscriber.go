@@ -26,6 +26,8 @@ type Subscriber struct {
 	events  sync.Pool
 	again   chan struct{} // one slot: Reconnect
 
+	uncovered int // owned by Run: as told last
+
 	// each with a lock of its own
 	plan    *plan
 	resume  resumption
@@ -71,9 +73,12 @@ type Status struct {
 	Reconnects uint64 // streams that ended since Run began
 	Unwanted   uint64 // transactions that Options.Only kept back since New
 	Uncovered  int    // keys of the filter that no stream asks for: limits of the provider
-	Reason     string // why the last stream ended; "" while connected or before the first
-	Breaker    BreakerState
-	Streams    int // streams that bring data
+	// Wallets is how they are followed: WalletsByOwner, WalletsByAccount, "" where
+	// the filter has none that decide.
+	Wallets string
+	Reason  string // why the last stream ended; "" while connected or before the first
+	Breaker BreakerState
+	Streams int // streams that bring data
 	// ResumedFrom is the slot that the newest stream's replay began with, 0 where
 	// it began live.
 	ResumedFrom uint64
@@ -111,6 +116,7 @@ func (s *Subscriber) Status() Status {
 		Reconnects:   s.reconnects.Load(),
 		Unwanted:     s.unwanted.Load(),
 		Uncovered:    s.plan.uncovered(),
+		Wallets:      s.plan.walletsBy(),
 		Breaker:      s.breaker.current(),
 		Streams:      int(s.live.Load()),
 		ResumedFrom:  s.resumedFrom.Load(),
@@ -202,6 +208,7 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 1)
+	s.uncovered = 0
 	tidy := time.NewTicker(partKept / 8)
 	defer tidy.Stop()
 	var parts []*part
@@ -238,8 +245,17 @@ func (s *Subscriber) run(ctx context.Context, to sink) error {
 	}
 }
 
-// keep shows others which parts there are.
+// keep shows others which parts there are, and how many keys none of them has.
 func (s *Subscriber) keep(parts []*part) {
+	if n := s.plan.uncovered(); n != s.uncovered {
+		s.uncovered = n
+		s.metrics.setUncovered(n)
+		if n > 0 {
+			s.log.Warn("keys that no stream asks for: the provider refuses them or allows too few", "keys", n)
+		} else {
+			s.log.Info("all keys are asked for again")
+		}
+	}
 	s.partsMu.Lock()
 	defer s.partsMu.Unlock()
 	s.current = append(s.current[:0], parts...)

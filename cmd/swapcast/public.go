@@ -221,6 +221,9 @@ func (s *server) chainStatus(status *api.Status) {
 			Slot:       source.Slot,
 			Reason:     source.Reason,
 			Reconnects: source.Reconnects,
+
+			UncoveredKeys: source.Uncovered,
+			WalletsBy:     source.Wallets,
 		}
 		if stats != nil {
 			for _, e := range stats.Endpoints {
