@@ -85,8 +85,9 @@ func (s *Server) admit(r *http.Request, query url.Values, key *apiKey, window ti
 	c = s.newConn(key, window)
 	c.door = door
 	c.info = ConnInfo{
-		ID: s.nextConn.Add(1), TestID: tag(query.Get("test_id")), VUID: tag(query.Get("vu_id")), Scenario: tag(query.Get("scenario")),
+		ID: s.nextConn.Add(1), TestID: Tag(query.Get("test_id")), VUID: Tag(query.Get("vu_id")), Scenario: Tag(query.Get("scenario")),
 		RemoteAddr: client.String(), UserAgent: strings.Clone(clip(r.UserAgent())), Beta: query.Get("beta") == "1", Window: window,
+		Trace: traceHeader(r.Header.Get("Sentry-Trace")),
 	}
 	if key != nil {
 		c.info.Key = key.name
@@ -293,9 +294,9 @@ func secret(r *http.Request, query url.Values) string {
 // maxTag is the length of the longest tag.
 const maxTag = 64
 
-// tag makes what a client says of itself fit for logs: at most 64 of
+// Tag makes what a client says of itself fit for logs: at most 64 of
 // A-Za-z0-9_.:- or else "invalid".
-func tag(v string) string {
+func Tag(v string) string {
 	if len(v) > maxTag {
 		return "invalid"
 	}

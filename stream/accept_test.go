@@ -163,11 +163,11 @@ func TestKeys(t *testing.T) {
 	write("# who may connect\n\n" + keyLine("alice", "s3cret", "") + keyLine("bob", "b0b", "conns=1 subs=1 rate=1"))
 	var mu sync.Mutex
 	var names []string
-	r := newRig(t, Options{KeysFile: file, OnConn: func(i ConnInfo) func(ConnEnd) {
+	r := newRig(t, Options{KeysFile: file, OnConn: func(i ConnInfo) ConnHooks {
 		mu.Lock()
 		defer mu.Unlock()
 		names = append(names, i.Key)
-		return nil
+		return ConnHooks{}
 	}})
 	for _, query := range []string{"", "api_key=wrong", "api_key=", "api_key=" + fmt.Sprintf("%x", sha256.Sum256([]byte("s3cret")))} {
 		if ce := r.dial(query).expectClose(); ce.Code != 4401 {
@@ -216,12 +216,12 @@ func TestKeys(t *testing.T) {
 
 // gated returns a hook that lets each connection in only when it is told to,
 // and a channel that tells of each one that waits.
-func gated() (hook func(ConnInfo) func(ConnEnd), waits chan struct{}, enter chan struct{}) {
+func gated() (hook func(ConnInfo) ConnHooks, waits chan struct{}, enter chan struct{}) {
 	waits, enter = make(chan struct{}), make(chan struct{})
-	return func(ConnInfo) func(ConnEnd) {
+	return func(ConnInfo) ConnHooks {
 		waits <- struct{}{}
 		<-enter
-		return nil
+		return ConnHooks{}
 	}, waits, enter
 }
 
@@ -296,7 +296,9 @@ func TestConnectionsAreTold(t *testing.T) {
 		ConnEnd
 	}
 	ends := make(chan told, 1)
-	r := newRig(t, Options{OnConn: func(i ConnInfo) func(ConnEnd) { return func(e ConnEnd) { ends <- told{i, e} } }})
+	r := newRig(t, Options{OnConn: func(i ConnInfo) ConnHooks {
+		return ConnHooks{End: func(e ConnEnd) { ends <- told{i, e} }}
+	}})
 	c := r.dial("test_id=run.1&vu_id=7&scenario=a%20b&window_ms=50&batch=1&beta=1", "User-Agent", "k6")
 	c.subscribe("prices", mint(1).String())
 	c.Close(3001, "bye")
@@ -313,7 +315,7 @@ func TestTag(t *testing.T) {
 		"": "", "a-Z_0.9:x": "a-Z_0.9:x", "a b": "invalid", "é": "invalid", "a\n": "invalid", "<x>": "invalid",
 		strings.Repeat("x", 64): strings.Repeat("x", 64), strings.Repeat("x", 65): "invalid",
 	} {
-		if got := tag(in); got != want {
+		if got := Tag(in); got != want {
 			t.Errorf("%q: %q", in, got)
 		}
 	}

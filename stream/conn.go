@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +26,8 @@ type conn struct {
 	sse    bool
 	first  *request // what an SSE client has come for
 	info   ConnInfo
-	key    *apiKey // nil: none asked for
+	hooks  ConnHooks // set before the shard hears of the connection
+	key    *apiKey   // nil: none asked for
 	door   ticket
 	opened time.Duration // when, in the server's time
 	window time.Duration
@@ -52,8 +52,9 @@ type conn struct {
 type allowance struct {
 	bucket bucket // of messages
 	pings  bucket
-	bad    int  // refused requests in a row
-	over   bool // the shard was asked to end the connection over its pings
+	bad    int          // refused requests in a row
+	over   bool         // the shard was asked to end the connection over its pings
+	asking *RequestInfo // the message that is being read; nil where nobody is told
 }
 
 // delivery is what there is to write to a client. Owned by the shard.
@@ -79,13 +80,13 @@ func (c *conn) windowEnd(now time.Duration) time.Duration {
 
 // run reads until the connection ends. It is the connection's goroutine.
 func (c *conn) run() {
-	var ended func(ConnEnd)
 	if c.srv.opts.OnConn != nil {
-		c.guard(func() { ended = c.srv.opts.OnConn(c.info) })
+		c.guard(func() { c.hooks = c.srv.opts.OnConn(c.info) })
 	}
 	c.shard.do(item{what: itemJoin, conn: c})
 	var e end
 	if c.sse {
+		c.first.info = c.hooks.opening(c.first)
 		c.shard.do(item{what: itemRequest, conn: c, request: c.first})
 		e = c.readStream()
 	} else {
@@ -94,7 +95,7 @@ func (c *conn) run() {
 	e = c.sock.cause(e)
 	c.bye()
 	leave := item{what: itemLeave, conn: c}
-	if ended == nil {
+	if c.hooks.End == nil {
 		c.shard.do(leave)
 	} else {
 		left := make(chan struct{})
@@ -105,7 +106,7 @@ func (c *conn) run() {
 			Code: int(e.code), Reason: e.reason, Duration: c.srv.elapsed() - c.opened,
 			Sent: c.sent.Load(), Conflated: c.conflated.Load(),
 		}
-		c.guard(func() { ended(told) })
+		c.guard(func() { c.hooks.End(told) })
 	}
 	c.srv.depart(c, e)
 }
@@ -137,7 +138,7 @@ func (c *conn) bye() {
 func (c *conn) guard(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.srv.opts.Logger.Error("connection panicked", "conn", c.info.ID, "panic", r, "stack", string(debug.Stack()))
+			c.panicked(r)
 			c.sock.sendClose(wire.CloseInternalError, "internal error")
 		}
 	}()
@@ -217,12 +218,15 @@ func (c *conn) readEnd(err error) end {
 func (c *conn) message(typ websocket.MessageType, data []byte) end {
 	if ok, abuse := c.bucket.take(c.srv.elapsed()); !ok {
 		c.refuse(wire.Error{Code: wire.RateLimited, Message: "too many messages; this one was not read"})
+		c.hooks.unread()
 		if abuse {
 			return end{wire.ClosePolicy, "too many messages for too long"}
 		}
 		return end{}
 	}
+	c.asking = c.hooks.begin()
 	refused := c.request(typ, data)
+	c.hooks.answered(c.asking, refused.Code)
 	switch {
 	case refused.Code == "":
 		c.bad = 0

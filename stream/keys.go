@@ -75,7 +75,7 @@ func parseKey(fields []string) (*apiKey, error) {
 		return nil, fmt.Errorf("a name and a hash are expected")
 	}
 	k := &apiKey{name: fields[0]}
-	if tag(k.name) != k.name {
+	if Tag(k.name) != k.name {
 		return nil, fmt.Errorf("a name is at most %d of A-Z a-z 0-9 _ . : -", maxTag)
 	}
 	hash, err := hex.DecodeString(fields[1])

@@ -45,11 +45,10 @@ type Options struct {
 	Limits Limits
 	Timing Timing
 
-	// OnConn, when set, is called for each accepted connection, and what it
-	// returns (nil allowed) when that connection has ended. Both run on the
-	// connection's own goroutine, outside all locks; a slow one delays only
-	// that client's requests.
-	OnConn func(ConnInfo) func(ConnEnd)
+	// OnConn, when set, is called for each accepted connection, on the
+	// connection's own goroutine and outside all locks; a slow one delays only
+	// that client's requests. What it returns is told what becomes of it.
+	OnConn func(ConnInfo) ConnHooks
 
 	// Candle returns the newest candle of a mint and interval, with which a
 	// subscription to candles begins; false where there is none. It is called by
@@ -184,6 +183,9 @@ type ConnInfo struct {
 	Window     time.Duration
 	Batch      bool
 	SSE        bool // server-sent events, not a WebSocket
+	// Trace is the header sentry-trace, by which a load generator joins its spans
+	// with ours; "" where it was not sent or is not of that form.
+	Trace string
 }
 
 // ConnEnd is how a connection ended.

@@ -22,8 +22,9 @@ type request struct {
 	commitment swapcast.Commitment
 	topics     []*topic
 	refused    []wire.AssetError
-	since      *since // nil: the client begins anew
-	position   uint64 // of the history, where a stream of trades begins anew
+	since      *since       // nil: the client begins anew
+	position   uint64       // of the history, where a stream of trades begins anew
+	info       *RequestInfo // nil: nobody is told
 }
 
 // request reads a message and passes on what it asks for. It returns the error
@@ -38,6 +39,7 @@ func (c *conn) request(typ websocket.MessageType, data []byte) wire.Error {
 	if err != nil {
 		return wire.Error{ID: r.ID, Code: wire.BadJSON, Message: err.Error()}
 	}
+	c.asking.parsed(&r)
 	switch r.Action {
 	case wire.ActionPing:
 		c.reply(newFrame(kindReply, replySize, func(dst []byte) []byte { return wire.AppendPong(dst, r.ID) }))
@@ -65,6 +67,8 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 		}
 		return refused
 	}
+	c.asking.asked(q)
+	q.info, c.asking = c.asking, nil // the shard tells it
 	c.shard.do(item{what: itemRequest, conn: c, request: q})
 	return wire.Error{}
 }

@@ -142,7 +142,7 @@ func (s *shard) take(it *item) {
 	case itemReply:
 		s.reply(it.conn, it.frame)
 	case itemRequest:
-		s.serve(it.conn, it.request)
+		s.request(it.conn, it.request)
 	case itemEnd:
 		s.flush(it.conn)
 		s.close(it.conn, it.end.code, it.end.reason)

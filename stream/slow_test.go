@@ -64,7 +64,7 @@ func TestSlowReaderOfTrades(t *testing.T) {
 	ends := make(chan ConnEnd, 2)
 	r := newRig(t, Options{
 		Shards: 1, Limits: Limits{QueuedTrades: 50}, Timing: Timing{SendBuffer: 4096},
-		OnConn: func(ConnInfo) func(ConnEnd) { return func(e ConnEnd) { ends <- e } },
+		OnConn: func(ConnInfo) ConnHooks { return ConnHooks{End: func(e ConnEnd) { ends <- e }} },
 	})
 	slow := r.dialRaw("", 4096)
 	slow.sendText(`{"action":"subscribe","channel":"trades","assets":%q,"id":"1"}`, mint(1))
@@ -351,7 +351,7 @@ func TestHalfOpenSocketsGo(t *testing.T) {
 	ends := make(chan ConnEnd, 2)
 	r := newRig(t, Options{
 		Shards: 1, Timing: Timing{PingInterval: 40 * time.Millisecond, DeadAfter: 400 * time.Millisecond},
-		OnConn: func(ConnInfo) func(ConnEnd) { return func(e ConnEnd) { ends <- e } },
+		OnConn: func(ConnInfo) ConnHooks { return ConnHooks{End: func(e ConnEnd) { ends <- e }} },
 	})
 	silent := r.dialRaw("", 0) // reads pings, answers none
 	lively := r.dial("")       // coder/websocket answers pings while it reads
@@ -497,11 +497,11 @@ func TestPanicEndsOneConnection(t *testing.T) {
 
 func TestPanicInAHookEndsOneConnection(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, Options{OnConn: func(i ConnInfo) func(ConnEnd) {
+	r := newRig(t, Options{OnConn: func(i ConnInfo) ConnHooks {
 		if i.TestID == "bad" {
 			panic("on purpose")
 		}
-		return func(ConnEnd) { panic("on purpose, too") }
+		return ConnHooks{End: func(ConnEnd) { panic("on purpose, too") }}
 	}})
 	if ce := r.dial("test_id=bad").expectClose(); ce.Code != 1011 {
 		t.Errorf("%v", ce)
