@@ -119,7 +119,7 @@ tools: ## Install the pinned developer tools into ./.tools
 	@scripts/tools.sh
 
 .PHONY: test-deps
-test-deps: ## Install what the tests need beyond Go: Chromium, npm packages, k6
+test-deps: ## Install what the tests need beyond Go: Chromium, Redis, npm packages, k6
 	@scripts/test-deps.sh
 
 .PHONY: clean

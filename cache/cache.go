@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrNotFound is what a loader returns, wrapped or not, for what does not
@@ -124,7 +125,11 @@ type Cache struct {
 	memory  *memory
 	stamps  *stamps
 	flights *flights
+	tier    *tier   // nil without Redis, as the next two
+	outbox  *outbox // invalidations on their way to Redis
+	bus     *bus
 
+	life    atomic.Int64 // longest life of a value in Redis, in nanoseconds
 	running atomic.Bool
 }
 
@@ -148,6 +153,16 @@ func New(o Options) (*Cache, error) {
 	}
 	c.stop, c.cancel = context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	c.flights = newFlights(c.seed)
+	if o.Redis == nil {
+		return c, nil
+	}
+	c.tier, err = newTier(o)
+	if err != nil {
+		return nil, err
+	}
+	c.life.Store(int64(o.L2TTL))
+	c.outbox = &outbox{c: c, timeout: o.L2Timeout}
+	c.bus = newBus(c)
 	return c, nil
 }
 
@@ -168,6 +183,16 @@ func (c *Cache) Run(ctx context.Context) error {
 		return errRunning
 	}
 	defer c.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.sweep(ctx) })
+	if c.bus != nil {
+		g.Go(func() error { return c.bus.run(ctx) })
+	}
+	return g.Wait()
+}
+
+// sweep drops what has expired from memory, until ctx ends.
+func (c *Cache) sweep(ctx context.Context) error {
 	ticker := time.NewTicker(max(c.o.L1TTL, time.Second))
 	defer ticker.Stop()
 	for {

@@ -99,10 +99,27 @@ func (c *Cache) land(f *flight, result *entry, err error) {
 	close(f.done)
 }
 
-// fly brings a flight to its end.
+// fly brings a flight to its end: from Redis, or by loading, with a lease where
+// Redis gives one.
 func (c *Cache) fly(ctx context.Context, f *flight) {
+	w := &way{c: c, f: f, left: c.o.L2Timeout}
+	landed := false
+	if c.tier != nil {
+		found, due := w.find(ctx)
+		if found != nil {
+			c.keep(f.r, found)
+			c.land(f, found, nil)
+			if !due || !w.claim(ctx) {
+				return
+			}
+			landed = true // goes on behind its callers
+		}
+	}
 	began := c.now()
-	value, err := c.load(ctx, f)
-	e, err := c.outcome(f, began, value, err)
-	c.land(f, e, err)
+	value, err := c.load(ctx, f, w.lease)
+	e, s, err := c.outcome(f, began, value, err, w.lease != nil)
+	if !landed {
+		c.land(f, e, err)
+	}
+	w.finish(ctx, s)
 }

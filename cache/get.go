@@ -138,6 +138,7 @@ func (c *Cache) get(ctx context.Context, r *request) (*entry, error) {
 	if old != nil && !c.usable(old) {
 		old = nil
 	}
+	c.note(r.l2 + r.grace)
 	f, e := c.join(ctx, r)
 	switch {
 	case e != nil:
@@ -177,6 +178,17 @@ func (c *Cache) get(ctx context.Context, r *request) (*entry, error) {
 			old, soft = nil, nil
 		case <-ctx.Done():
 			return nil, fmt.Errorf("cache: waiting for %s: %w", r.key, ctx.Err())
+		}
+	}
+}
+
+// note remembers the longest life of a value: for so long it matters whether an
+// instance is missing that may have wanted to invalidate it.
+func (c *Cache) note(life time.Duration) {
+	for {
+		longest := c.life.Load()
+		if int64(life) <= longest || c.life.CompareAndSwap(longest, int64(life)) {
+			return
 		}
 	}
 }

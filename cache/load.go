@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,7 +18,7 @@ type loaded struct {
 
 // load calls the loader on a goroutine of its own, so that one that does not
 // heed its context keeps nobody.
-func (c *Cache) load(ctx context.Context, f *flight) (any, error) {
+func (c *Cache) load(ctx context.Context, f *flight, held *lease) (any, error) {
 	r := f.r
 	ctx, cancel := context.WithTimeout(ctx, r.hard)
 	defer cancel()
@@ -26,21 +27,38 @@ func (c *Cache) load(ctx context.Context, f *flight) (any, error) {
 	c.metrics.compute(r.label)
 	out := make(chan loaded, 1)
 	c.flights.wg.Go(func() { out <- c.protect(ctx, r) })
-	var l loaded
-	select {
-	case l = <-out:
-		if l.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			l.err = fmt.Errorf("%w after %v: %w", ErrLoadTimeout, r.hard, l.err)
-		}
-	case <-ctx.Done():
-		l.err = ctx.Err()
-		if errors.Is(l.err, context.DeadlineExceeded) {
-			l.err = fmt.Errorf("%w after %v", ErrLoadTimeout, r.hard)
-		}
+	l := c.await(ctx, out, held)
+	if l.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		l.err = fmt.Errorf("%w after %v: %w", ErrLoadTimeout, r.hard, l.err)
 	}
 	end(l.err)
 	c.metrics.request("load", loadOutcome(l.err))
 	return l.value, l.err
+}
+
+// await waits for a loader, and keeps the lease alive meanwhile.
+func (c *Cache) await(ctx context.Context, out <-chan loaded, held *lease) loaded {
+	var renew <-chan time.Time
+	if held != nil {
+		ticker := time.NewTicker(renewEvery)
+		defer ticker.Stop()
+		renew = ticker.C
+	}
+	for {
+		select {
+		case l := <-out:
+			return l
+		case <-ctx.Done():
+			return loaded{err: ctx.Err()}
+		case <-renew:
+			// Nobody waits for this, and whoever takes a lost lease over has a later
+			// fence: the load goes on, for its callers here.
+			if ok, err := held.renew(ctx, renewEvery); err == nil && !ok {
+				c.metrics.request("l2", "lease_lost")
+				renew = nil
+			}
+		}
+	}
 }
 
 // loadOutcome names what came of a load.
@@ -69,25 +87,72 @@ func (c *Cache) protect(ctx context.Context, r *request) (l loaded) {
 	return loaded{value: value, err: err}
 }
 
-// outcome stores what a load gave and returns what its callers get.
-func (c *Cache) outcome(f *flight, began int64, value any, err error) (*entry, error) {
+// outcome keeps what a load gave in memory, and returns what its callers get and
+// what is to be stored in Redis, if anything.
+func (c *Cache) outcome(f *flight, began int64, value any, err error, leased bool) (*entry, *stored, error) {
 	r := f.r
 	now := c.now()
 	e := &entry{key: r.key, value: value, loaded: began, mark: f.mark}
+	s := &stored{}
+	l1, l2, grace, early := r.l1, r.l2, r.grace, r.early
 	switch {
 	case err == nil:
-		e.times(now, c.jittered(r.l1), r.grace, r.early)
+		s.value = c.encode(r, value)
+		if s.value == nil {
+			return e, nil, nil
+		}
+		e.size = len(s.value)
 	case errors.Is(err, ErrNotFound) && r.negative > 0:
-		e.value, e.err = nil, fmt.Errorf("cache: kept answer: %w", ErrNotFound)
-		e.times(now, c.jittered(r.negative), 0, 0)
-		c.keep(r, e)
-		return nil, err
+		e.value, e.err = nil, errKept
+		s.negative = true
+		l1, l2, grace, early = min(r.l1, r.negative), r.negative, 0, 0
 	default:
 		c.hold(r, now)
-		return nil, err
+		return nil, nil, err
 	}
+	if !leased {
+		l2 = l1 // Redis has it not: it ends with its time in memory
+	}
+	fresh := c.jittered(l2)
+	e.times(now, min(c.jittered(l1), fresh), fresh, grace, early)
 	c.keep(r, e)
-	return e, nil
+	if e.err != nil {
+		e = nil
+	}
+	age := time.Duration(now - began)
+	s.fresh, s.life = age+fresh, age+fresh+grace
+	return e, s, err
+}
+
+// errKept is what a negative entry answers with.
+var errKept = fmt.Errorf("cache: kept answer: %w", ErrNotFound)
+
+// encode returns the encoding of a value, or nil where it cannot be kept.
+func (c *Cache) encode(r *request, value any) []byte {
+	raw, err := json.Marshal(value)
+	switch {
+	case err != nil:
+		c.metrics.request("load", "unencodable")
+		c.log.Error("a value cannot be cached", "key", r.key, "error", err)
+		return nil
+	case len(raw) > r.maxBytes:
+		c.metrics.request("load", "too_large")
+		return nil
+	}
+	return raw
+}
+
+// times sets an entry's times: it is served for ttl, it is good for fresh, and
+// if it may be served in its grace, then for grace more.
+func (e *entry) times(now int64, ttl, fresh, grace time.Duration, early float64) {
+	e.fresh = now + int64(ttl)
+	e.early, e.grace = e.fresh, e.fresh
+	if grace > 0 {
+		e.grace = now + int64(fresh) + int64(grace)
+	}
+	if early > 0 && early < 1 {
+		e.early = now + int64(early*float64(ttl))
+	}
 }
 
 // keep stores an entry in memory, unless it is outdated already: it would not be
@@ -95,16 +160,6 @@ func (c *Cache) outcome(f *flight, began int64, value any, err error) (*entry, e
 func (c *Cache) keep(r *request, e *entry) {
 	if c.stamps.current(&e.mark) {
 		c.memory.put(r.hash, e)
-	}
-}
-
-// times sets an entry's times from its TTL.
-func (e *entry) times(now int64, ttl, grace time.Duration, early float64) {
-	e.fresh = now + int64(ttl)
-	e.grace = e.fresh + int64(grace)
-	e.early = e.fresh
-	if early > 0 && early < 1 {
-		e.early = now + int64(early*float64(ttl))
 	}
 }
 

@@ -80,8 +80,11 @@ func (m *memory) sweep(c *Cache) {
 	}
 }
 
-// valid reports whether nothing is known, and in doubt nothing may be unknown,
-// that speaks against serving e, its times apart.
+// valid reports whether nothing is known that speaks against serving e, its
+// times apart, and in doubt, whether it is young enough.
 func (c *Cache) valid(e *entry, now int64) bool {
-	return c.stamps.current(&e.mark)
+	if !c.stamps.current(&e.mark) {
+		return false
+	}
+	return c.bus == nil || now < c.bus.sure.Load() || now-e.loaded <= int64(c.o.L1TTL)
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Go: a C compiler for the race detector,
-# Chromium for the page's test, Node.js with the pinned packages of each
+# Chromium for the page's test, Redis for the cache's, Node.js with the pinned packages of each
 # package-lock.json in the tree, and k6. What is there already is left alone,
 # so a second run takes no time. Running and building the program needs none
 # of this.
@@ -16,6 +16,7 @@ packages=()
 have cc || packages+=(gcc libc6-dev)
 have_chromium || packages+=(chromium)
 have npm || packages+=(nodejs npm)
+have redis-server || packages+=(redis-server)
 
 if ((${#packages[@]} > 0)); then
 	if ! have apt-get; then
@@ -44,7 +45,7 @@ if ((${#packages[@]} > 0)); then
 		exit 1
 	fi
 else
-	echo "test-deps: C compiler, Chromium and npm are there"
+	echo "test-deps: C compiler, Chromium, npm and Redis are there"
 fi
 
 # --- npm packages -----------------------------------------------------------
