@@ -38,6 +38,7 @@ var ownImports = []struct {
 	{"parser/secondopinion", nil}, // tests only
 	{"market", []string{"."}},
 	{"wallet", []string{"."}},
+	{"wallet/onchain", []string{".", "wallet", "rpcpool", "geyser", "geyser/capture", "parser"}}, // what no stream shows of a wallet
 	{"ledger", []string{"."}},
 	{"quote", []string{"."}},
 	{"cache", nil},                              // generic: it knows nothing of ours

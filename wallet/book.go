@@ -42,6 +42,7 @@ type watched struct {
 	assets   map[asset][]*holding // the same, by what is held
 	parts    [numParts]uint64     // the slot of the newest snapshot of each, 0 none
 	needs    uint64               // snapshots before this slot do not make it complete
+	sure     bool                 // needs was said
 	partial  bool                 // something did not fit
 }
 
@@ -269,7 +270,7 @@ func (b *Book) Restart() {
 	for _, w := range b.wallets {
 		clear(w.holdings)
 		clear(w.assets)
-		w.parts, w.needs, w.partial = [numParts]uint64{}, 0, false
+		w.parts, w.needs, w.sure, w.partial = [numParts]uint64{}, 0, false, false
 	}
 }
 

@@ -50,6 +50,9 @@ type Event struct {
 	BlockTime int64            `json:"t"`
 	Flows     []Flow           `json:"f"`
 	Swaps     int              `json:"w"` // that the wallet made
+	// Loose says that Index is not that in the block, which nobody told: it is
+	// right among those of one list.
+	Loose bool `json:"l,omitzero"`
 }
 
 // Ref names the event's transaction.

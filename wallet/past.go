@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gagliardetto/solana-go"
@@ -24,6 +25,7 @@ type Past struct {
 	OldestAt  int64  `json:"t"` // its time, Unix seconds
 	Began     bool   `json:"g"` // somebody reads it, or has
 	Truncated bool   `json:"x"` // there is more, and it will not be read
+	Missing   int    `json:"m"` // listed, and could not be had
 }
 
 // maxSpans bounds the spans of one wallet: its own, those of token accounts, and
@@ -97,27 +99,44 @@ func (p *Positions) Next(owner solana.PublicKey) (Span, bool) {
 	return t.past.Spans[0], true
 }
 
-// Has tells whether a wallet has a transaction already.
-func (p *Positions) Has(owner solana.PublicKey, ref swapcast.TxRef) bool {
+// Find is a transaction of a wallet that is known already, nil where it is not.
+func (p *Positions) Find(owner solana.PublicKey, ref swapcast.TxRef) *Event {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	t := p.wallets[owner]
 	if t == nil {
-		return false
+		return nil
 	}
-	_, ok := t.known[ref]
-	return ok
+	return t.known[ref]
+}
+
+// Slot are the transactions of a wallet in a slot.
+func (p *Positions) Slot(owner solana.PublicKey, slot uint64) []*Event {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	t := p.wallets[owner]
+	if t == nil {
+		return nil
+	}
+	from, _ := slices.BinarySearchFunc(t.events, slot, func(e *Event, s uint64) int { return cmp.Compare(e.Slot, s) })
+	to := from
+	for to < len(t.events) && t.events[to].Slot == slot {
+		to++
+	}
+	return slices.Clone(t.events[from:to])
 }
 
 // Page is a part of a span that was read.
 type Page struct {
-	Span   Span // as Next gave it
-	Events []*Event
+	Span   Span             // as Next gave it
+	Events []*Event         // one that is known already takes the place of what is known
 	Read   int              // transactions, those that did nothing to the wallet too
 	Last   solana.Signature // the oldest that was read; what is before it comes next
 	Slot   uint64           // its slot
 	At     int64            // and time
 	Done   bool             // there is nothing before it
+
+	Missing int // that could not be had
 }
 
 // Fill takes a part of a wallet's history, which the chain holds for good. It
@@ -135,6 +154,10 @@ func (p *Positions) Fill(owner solana.PublicKey, g *Page) bool {
 	}
 	took := 0
 	for _, e := range g.Events {
+		if old := t.known[e.Ref()]; old != nil && old.Loose {
+			p.remove(t, old)
+			took--
+		}
 		if p.insert(t, e) {
 			took++
 		}
@@ -142,6 +165,7 @@ func (p *Positions) Fill(owner solana.PublicKey, g *Page) bool {
 	p.opts.Metrics.took(fromHistory, took)
 	past := &t.past
 	past.Read += g.Read
+	past.Missing += g.Missing
 	if g.Slot != 0 && (past.Oldest == 0 || g.Slot < past.Oldest) {
 		past.Oldest, past.OldestAt = g.Slot, g.At
 	}

@@ -35,7 +35,7 @@ type Positions struct {
 // trail is one wallet's.
 type trail struct {
 	events []*Event // as the chain had them
-	known  map[swapcast.TxRef]struct{}
+	known  map[swapcast.TxRef]*Event
 	base   *accounts // what folded events left; nil: none was folded
 	last   *Event    // the newest that was folded
 	past   Past
@@ -67,7 +67,7 @@ func (p *Positions) Watch(owner solana.PublicKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.wallets[owner] == nil {
-		p.wallets[owner] = &trail{known: make(map[swapcast.TxRef]struct{})}
+		p.wallets[owner] = &trail{known: make(map[swapcast.TxRef]*Event)}
 	}
 }
 
@@ -145,10 +145,19 @@ func (p *Positions) insert(t *trail, e *Event) bool {
 	}
 	at, _ := slices.BinarySearchFunc(t.events, e, compareEvents)
 	t.events = slices.Insert(t.events, at, e)
-	t.known[e.Ref()] = struct{}{}
+	t.known[e.Ref()] = e
 	t.unsaved = append(t.unsaved, e)
 	p.opts.Metrics.kept(1)
 	return true
+}
+
+// remove takes an event out again. Called with mu held.
+func (p *Positions) remove(t *trail, e *Event) {
+	is := func(o *Event) bool { return o == e }
+	t.events = slices.DeleteFunc(t.events, is)
+	t.unsaved = slices.DeleteFunc(t.unsaved, is)
+	delete(t.known, e.Ref())
+	p.opts.Metrics.kept(-1)
 }
 
 // fold keeps only what the oldest events left, where there are too many. Called
@@ -191,11 +200,7 @@ func (p *Positions) Retract(dead []swapcast.TxRef, dst []solana.PublicKey) []sol
 	for _, ref := range dead {
 		for _, owner := range p.touched[ref] {
 			t := p.wallets[owner]
-			is := func(e *Event) bool { return e.Ref() == ref }
-			t.events = slices.DeleteFunc(t.events, is)
-			t.unsaved = slices.DeleteFunc(t.unsaved, is)
-			delete(t.known, ref)
-			p.opts.Metrics.kept(-1)
+			p.remove(t, t.known[ref])
 			p.opts.Metrics.took(retracted, 1)
 			if !slices.Contains(dst, owner) {
 				dst = append(dst, owner)
@@ -229,7 +234,7 @@ func (p *Positions) Restart() {
 	clear(p.touched)
 	for owner, t := range p.wallets {
 		p.opts.Metrics.kept(-len(t.events))
-		p.wallets[owner] = &trail{known: make(map[swapcast.TxRef]struct{}), reset: true}
+		p.wallets[owner] = &trail{known: make(map[swapcast.TxRef]*Event), reset: true}
 	}
 }
 

@@ -51,14 +51,14 @@ type Account struct {
 }
 
 // Needs says that changes of a wallet before this slot may have been missed: it is
-// complete once a snapshot of each part from there or later is in. 0 of owner
-// means every wallet.
+// complete once a snapshot of each part from there or later is in, and never before
+// this was said of it once. A zero owner means every wallet.
 func (b *Book) Needs(owner solana.PublicKey, slot uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for key, w := range b.wallets {
 		if owner.IsZero() || key == owner {
-			w.needs = max(w.needs, slot)
+			w.needs, w.sure = max(w.needs, slot), true
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (b *Book) Complete(owner solana.PublicKey) (slot uint64, complete bool) {
 		return 0, false
 	}
 	slot = slices.Min(w.parts[:])
-	return slot, slot != 0 && slot >= w.needs && !w.partial
+	return slot, w.sure && slot != 0 && slot >= w.needs && !w.partial
 }
 
 // Accounts are a wallet's token accounts that hold something, at most limit.

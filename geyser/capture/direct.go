@@ -7,6 +7,9 @@ import (
 	"io"
 
 	pb "github.com/rpcpool/yellowstone-grpc/examples/golang/proto"
+
+	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/geyser"
 )
 
 // NodeError is an error in JSON-RPC form that a node answered with.
@@ -76,6 +79,16 @@ type LoneTransaction struct {
 	BlockTime int64 // Unix seconds, 0 unknown
 	// Info has the index in the block where the answer told it, else 0.
 	Info *pb.SubscribeUpdateTransactionInfo
+}
+
+// View decodes it as a Subscriber would have given it, with its block's time.
+func (t *LoneTransaction) View(d *geyser.Decoder) (*swapcast.Transaction, error) {
+	tx := &swapcast.Transaction{}
+	if err := d.Transaction(&pb.SubscribeUpdateTransaction{Slot: t.Slot, Transaction: t.Info}, tx); err != nil {
+		return nil, err
+	}
+	tx.BlockTime = t.BlockTime
+	return tx, nil
 }
 
 // ReadTransaction reads one answer of getTransaction as ReadBlock reads one of
