@@ -163,6 +163,9 @@ func (p *plan) finish() (*Answer, error) {
 	deadline := p.settleRest()
 	winner := rank(p.results)
 	for i := range p.results {
+		if !p.began[i].IsZero() {
+			p.results[i].Began = p.began[i].Sub(p.start)
+		}
 		p.e.opts.Metrics.source(p.results[i].Source, p.results[i].Outcome)
 	}
 	elapsed := p.e.opts.Now().Sub(p.start)

@@ -115,6 +115,7 @@ type Result struct {
 	Quote    *Quote // nil but for ok
 	Score    Score
 	Warnings []Warning
+	Began    time.Duration // when it was asked, since the plan began
 	Elapsed  time.Duration
 	Tries    int // calls made
 }

@@ -43,7 +43,7 @@ const (
 )
 
 // Reporter sends records. All methods may be called on nil, from anywhere at any
-// time; Start and Close once.
+// time; Start once.
 type Reporter struct {
 	// static after New
 	rate    float64
@@ -219,12 +219,11 @@ func (r *Reporter) work() {
 }
 
 // Close takes nothing any more, sends what waits until ctx ends, and returns when
-// all goroutines have ended.
+// all goroutines have ended. A second call does nothing.
 func (r *Reporter) Close(ctx context.Context) {
-	if r == nil {
+	if r == nil || r.closed.Swap(true) {
 		return
 	}
-	r.closed.Store(true)
 	close(r.ending)
 	stop := context.AfterFunc(ctx, r.cut)
 	r.wg.Wait()

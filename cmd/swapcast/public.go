@@ -24,7 +24,7 @@ func (s *server) publicHandler() http.Handler {
 		Reasons:        s.reasons,
 		Day:            s.day,
 		NewTokens:      s.newTokens,
-		Quote:          s.quotes.engine.Quote,
+		Quote:          s.quote,
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,
@@ -40,7 +40,7 @@ func (s *server) publicHandler() http.Handler {
 		mux.Handle(path, rest)
 	}
 	mux.Handle("/", web.Handler())
-	return mux
+	return s.reported(mux)
 }
 
 // reasons are the codes behind the confidence in a token's price.

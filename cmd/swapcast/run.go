@@ -8,11 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gagliardetto/solana-go"
@@ -23,6 +20,7 @@ import (
 	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/geyser/backfill"
 	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/report"
 	"github.com/swapcast/swapcast/rpcpool"
 	"github.com/swapcast/swapcast/stream"
 	"github.com/swapcast/swapcast/swap"
@@ -36,6 +34,7 @@ type server struct {
 	// static after construction
 	config    *serveCmd
 	log       *slog.Logger
+	report    *report.Reporter // nil without --sentry-dsn
 	upstream  *upstream
 	feed      *feedState
 	processed *view
@@ -68,18 +67,27 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	}
 	s := &server{
 		config:    c,
-		log:       env.Log,
 		feed:      &feedState{},
 		watch:     newWatchList(),
 		registry:  newRegistry(),
 		startedAt: time.Now(),
 		asked:     make(chan struct{}),
 	}
+	if s.report, err = c.openReport(s.registry); err != nil {
+		return nil, err
+	}
+	s.log = hear(s.report, env.Log)
+	built := false
+	defer func() {
+		if !built {
+			s.endReport(0)
+		}
+	}()
 	s.swaps.metrics = swap.NewMetrics(s.registry)
 	s.swaps.sent = swap.NewTracker(s.swaps.metrics)
 	s.drain = sync.OnceFunc(func() { close(s.asked) })
 	stages := newStages(s.registry)
-	s.upstream, err = openUpstream(c, env.Log, s.registry, stages, func() uint64 { return s.pipeline.checkpoint.Load() })
+	s.upstream, err = openUpstream(c, s.log, s.registry, stages, func() uint64 { return s.pipeline.checkpoint.Load() })
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +110,7 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 		s.quotes.close()
 		return nil, err
 	}
+	built = true
 	return s, nil
 }
 
@@ -139,6 +148,7 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 		ConfirmedCandle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
 			return s.confirmed.market.Candle(mint, i)
 		},
+		OnConn:   s.onConn(),
 		Balances: s.balances,
 		OnWallet: s.onWallet,
 		Logger:   s.log.With("component", "stream"),
@@ -344,6 +354,8 @@ func (s *server) run(ctx context.Context) error {
 	admin := &http.Server{Handler: s.adminHandler()}
 	limitHTTP(admin, 5*time.Minute) // profiles take as long as they are asked for
 
+	s.report.Start()
+	defer s.endReport(flushPatience)
 	s.start(group, upstream, "source", s.upstream.serve)
 	for _, e := range s.upstream.endpoints {
 		s.start(group, upstream, "subscriber of "+e.name, func(ctx context.Context) error { return e.subscriber.Run(ctx, s.pipeline.events) })
@@ -413,6 +425,7 @@ func (s *server) run(ctx context.Context) error {
 // even without an error, ends the program: half a server helps nobody.
 func (s *server) start(group *errgroup.Group, ctx context.Context, name string, part func(context.Context) error) {
 	group.Go(func() error {
+		defer s.lastWords(name)
 		err := part(ctx)
 		switch {
 		case s.draining.Load() || ctx.Err() != nil:
@@ -435,33 +448,6 @@ func closed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// reloadOnHangup reads the API keys again on SIGHUP until it is stopped.
-func (s *server) reloadOnHangup() (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	done := make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
-	var loop sync.WaitGroup
-	loop.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-hangups:
-				if err := s.stream.ReloadKeys(); err != nil {
-					s.log.Error("api keys kept as they were", "error", err)
-					continue
-				}
-				s.log.Info("api keys read again", "file", s.config.APIKeysFile)
-			}
-		}
-	})
-	return func() {
-		signal.Stop(hangups)
-		close(done)
-		loop.Wait()
-	}
 }
 
 // announce tells a person where things are.

@@ -43,7 +43,8 @@ type serveCmd struct {
 	HistoryTrades            int      `help:"Last trades kept for clients that resume with since, over all tokens and both commitments; one token gets half of it at most. About 1 kB each once somebody was told." default:"65536" group:"Clients"`
 	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
 
-	quoteFlags `embed:""`
+	quoteFlags  `embed:""`
+	reportFlags `embed:""`
 
 	wallets []solana.PublicKey // of WatchWallet
 
@@ -80,6 +81,9 @@ func (c *serveCmd) validate() error {
 		c.wallets = append(c.wallets, owner)
 	}
 	if err := c.quoteFlags.check(); err != nil {
+		return err
+	}
+	if err := c.reportFlags.check(); err != nil {
 		return err
 	}
 	if !(c.RPCRate > 0) {
