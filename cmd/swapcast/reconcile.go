@@ -42,19 +42,25 @@ func newReconciler(registry prometheus.Registerer) reconciler {
 	return reconciler{left: left, open: make(map[candleKey]struct{}), done: make(map[candleKey]struct{})}
 }
 
-// shownCandles are those with which the following of a processed candle began.
-// Its transactions may all have been confirmed before, when nobody listened yet.
+// shownCandles are those with which the following of a processed candle began,
+// and those before it that were not confirmed yet: a client may have them over
+// HTTP. Their transactions may all be confirmed from when nobody listened.
 type shownCandles struct {
 	mu sync.Mutex
 	// guarded by mu
-	list []candleKey
+	list []shownCandle
 }
 
-func (s *shownCandles) add(c *swapcast.Candle) {
+type shownCandle struct {
+	candleKey
+	settled int64 // the time up to which candles were confirmed, Unix seconds
+}
+
+func (s *shownCandles) add(c *swapcast.Candle, settled int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.list) < maxReconciled { // the reconciler counts those for which it has no room
-		s.list = append(s.list, candleKey{c.Mint, c.Interval, c.Start})
+		s.list = append(s.list, shownCandle{candleKey{c.Mint, c.Interval, c.Start}, settled})
 	}
 }
 
@@ -63,7 +69,14 @@ func (r *reconciler) take(s *shownCandles) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.list {
-		r.add(k.mint, k.interval, k.start, true)
+		length := k.interval.Seconds()
+		for back := range int64(maxFlatBack) {
+			start := k.start - back*length
+			if back > 0 && start+length <= k.settled {
+				break
+			}
+			r.add(k.mint, k.interval, start, true)
+		}
 	}
 	s.list = s.list[:0]
 }

@@ -141,7 +141,7 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 		Candle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
 			candle, ok := s.processed.market.Candle(mint, i)
 			if ok {
-				s.processed.shown.add(&candle)
+				s.processed.shown.add(&candle, s.confirmed.market.Time())
 			}
 			return candle, ok
 		},

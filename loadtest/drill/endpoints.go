@@ -66,7 +66,10 @@ func openUpstream(o upstreamOptions, t *truth) (*upstream, error) {
 			Source: src, Speed: o.speed, Simulated: true, Faults: o.script.Endpoint(i),
 			PingInterval: 5 * time.Second, QueueSize: 1 << 18, Logger: o.log.With("endpoint", i),
 			StoredSlots: o.stored, StoredBytes: 2 << 30, // by slots alone
-			OnFault: func(e faults.Event) { o.onFault(i, e) },
+			OnFault: func(e faults.Event) {
+				t.lie(e)
+				o.onFault(i, e)
+			},
 		})
 		if err != nil {
 			return nil, err

@@ -58,19 +58,14 @@ func (v *verdict) judgeTrades(b *book, t *truth) {
 }
 
 // judgeFalls looks at what was taken back of slots in which it is true: that is
-// right only where something of the transaction was told as an endpoint lied it.
+// right only where an endpoint altered the transaction.
 func judgeFalls(b *book, t *truth) {
 	for f, trades := range b.falls {
 		number, lands := t.bySig[f.signature]
 		if !lands || t.txs[number].slot != f.slot {
 			continue
 		}
-		lied := false
-		for _, x := range trades {
-			fact, ok := t.trades[x.key]
-			lied = lied || !ok || fact.check != x.check
-		}
-		if lied {
+		if _, lied := t.lies[f.signature]; lied {
 			b.counts.corrected += uint64(len(trades))
 			continue
 		}

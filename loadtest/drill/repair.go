@@ -101,8 +101,8 @@ func (b *book) settle() {
 			from = r.got[0].T
 		}
 		until := r.before
-		if until == 0 {
-			until = r.got[len(r.got)-1].T
+		if until == 0 { // no candle came any more
+			until = r.got[len(r.got)-1].T + interval.Seconds()
 		}
 		for _, key := range told[series{mint, interval}] {
 			if was, ok := b.candles[key]; ok && key.start >= from && key.start < until && was.session < r.session {

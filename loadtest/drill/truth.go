@@ -44,6 +44,7 @@ type truth struct {
 	bySig    map[uint64]uint32 // in txs, by the hash of the signature
 	playedAt map[uint64]int64  // Unix nanoseconds, by the same
 	orphans  map[uint64]struct{}
+	lies     map[uint64]struct{} // transactions that an endpoint altered, by the same
 	trades   map[uint64]tradeFact
 	candles  map[candleKey]candleFact
 	balances map[balanceKey]balanceFact
@@ -121,7 +122,7 @@ func newTruth(watched []solana.PublicKey) *truth {
 		decoder: geyser.NewDecoder(), parser: parser.New(),
 		reference: refmarket.New(refmarket.Options{Commitment: swapcast.Confirmed}),
 		made:      make(map[solana.Signature][]swapcast.Swap), open: make(map[version]*block),
-		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), orphans: make(map[uint64]struct{}), trades: make(map[uint64]tradeFact),
+		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), orphans: make(map[uint64]struct{}), lies: make(map[uint64]struct{}), trades: make(map[uint64]tradeFact),
 		candles: make(map[candleKey]candleFact), balances: make(map[balanceKey]balanceFact), mintOf: make(map[string]int32),
 	}
 	for _, owner := range watched {
@@ -323,6 +324,16 @@ func (t *truth) played(at time.Time) {
 	defer t.mu.Unlock()
 	t.playedAt[t.hash(t.newest.signature.String())] = at.UnixNano()
 	t.newest = nil
+}
+
+// lie notes which transaction an endpoint alters.
+func (t *truth) lie(e faults.Event) {
+	if e.Signature.IsZero() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lies[t.hash(e.Signature.String())] = struct{}{}
 }
 
 // end says that the chain has ended.

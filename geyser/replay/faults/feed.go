@@ -133,9 +133,14 @@ func (b *feedBase) hitsSlot(slot uint64) bool {
 }
 
 func (b *feedBase) struck(slot uint64, detail string) {
+	b.struckAt(Event{Slot: slot, Detail: detail})
+}
+
+func (b *feedBase) struckAt(e Event) {
 	if b.feed.opts.OnFault != nil {
 		f := b.trigger.f
-		b.feed.opts.OnFault(Event{Time: b.feed.opts.Now(), Kind: f.Kind, Line: f.Line, Slot: slot, Detail: detail})
+		e.Time, e.Kind, e.Line = b.feed.opts.Now(), f.Kind, f.Line
+		b.feed.opts.OnFault(e)
 	}
 }
 
@@ -156,7 +161,11 @@ func (s *lyingStage) step(u *pb.SubscribeUpdate, emit func(*pb.SubscribeUpdate))
 		emit(u)
 		return
 	}
-	s.struck(slot, s.trigger.f.How)
+	strike := Event{Slot: slot, Detail: s.trigger.f.How}
+	if strike.Detail == "altered" {
+		copy(strike.Signature[:], info.GetSignature())
+	}
+	s.struckAt(strike)
 	lie, _ := altered(info, item) // a transfer to alter was found
 	out := Shallow(u)
 	out.GetTransaction().Transaction = lie

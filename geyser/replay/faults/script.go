@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gagliardetto/solana-go"
+
 	"google.golang.org/grpc/codes"
 )
 
@@ -159,6 +161,8 @@ type Event struct {
 	Slot   uint64 // of the chain, 0 not known
 	Stream uint64 // the server's number of the stream, 0 none
 	Detail string
+	// Signature is of the transaction that was altered, zero for others.
+	Signature solana.Signature
 }
 
 // Place is where a fault is put into practice.
