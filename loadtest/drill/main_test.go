@@ -53,7 +53,7 @@ func drillForTest(t *testing.T, o options) *drill {
 
 // needsQuiet skips a drill where nobody asked for it: it takes minutes, and on a
 // machine that is busy with other tests the clients are the first to fall behind.
-// `make drill-silent` asks.
+// `make test` asks once the other tests are done, and `make drill-short`.
 func needsQuiet(t *testing.T) {
 	t.Helper()
 	if os.Getenv("SWAPCAST_DRILL") == "" {
@@ -61,12 +61,12 @@ func needsQuiet(t *testing.T) {
 	}
 }
 
-// TestDrill is `make drill` with fewer swaps: both endpoints lie, then the first
-// one fails in several ways.
+// TestDrill is `make drill` with fewer swaps, a minute and a half of them: both
+// endpoints lie, then the first one fails in every way, then the second one.
 func TestDrill(t *testing.T) {
 	needsQuiet(t)
 	o := testOptions(t)
-	o.swaps = 30_000
+	o.swaps, o.speed = 60_000, 1.5
 	var err error
 	if o.script, err = readScript("faults.yaml"); err != nil {
 		t.Fatal(err)
