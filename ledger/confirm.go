@@ -362,6 +362,11 @@ func open(s *slotState) bool {
 	return slices.ContainsFunc(s.entries, func(e *entry) bool { return e.counted && !e.told })
 }
 
+// awaitsLate reports whether a transaction of the slot waits to be told late.
+func awaitsLate(s *slotState) bool {
+	return !s.fate.settled && slices.ContainsFunc(s.entries, func(e *entry) bool { return e.queued })
+}
+
 // sweep forgets slots that are old and decided.
 func (l *Ledger) sweep() {
 	f := &l.front
@@ -373,12 +378,15 @@ func (l *Ledger) sweep() {
 			f.swept = min(l.win.base-1, target) - 1
 			continue
 		}
-		if s := l.win.get(f.swept + 1); s != nil && l.decided(s.slot) {
+		if s := l.win.get(f.swept + 1); s != nil && l.decided(s.slot) && !awaitsLate(s) {
 			l.settle(s)
 		}
 	}
 	for l.win.base <= f.swept && l.decided(l.win.base) {
 		if s := l.win.get(l.win.base); s != nil {
+			if awaitsLate(s) {
+				return // for DisputeFor at most
+			}
 			l.settle(s)
 		}
 		l.win.pop()

@@ -42,7 +42,7 @@ type book struct {
 }
 
 type bookCounts struct {
-	trades, retracts, retracted, corrected, prices, candles, balances, cuts, repaired uint64
+	trades, retracts, retracted, corrected, reborn, prices, candles, balances, cuts, repaired uint64
 	lostSeqs                                                                          uint64 // that gaps named
 	skipped                                                                           uint64 // prices and candles, for newer ones
 }

@@ -94,7 +94,7 @@ func run(ctx context.Context, o options) (*drill, error) {
 	defer serving.Wait()
 	defer cancel()
 
-	args := append([]string{"--stale-after", "5s", "--history-trades", "400000", "--corroborate", "2s"}, o.serve...)
+	args := append(d.flags(), o.serve...)
 	for _, l := range d.upstream.listeners {
 		args = append(args, "--source", "grpc://"+l.Addr().String())
 	}
@@ -123,6 +123,14 @@ func run(ctx context.Context, o options) (*drill, error) {
 		d.verdicts = append(d.verdicts, judge(c.book, d.truth, !c.tradesOnly))
 	}
 	return d, nil
+}
+
+// flags are those of the server, its sources apart. What is confirmed waits for a
+// minute where both endpoints are away for longer than the 10 s that are the
+// default: a transaction that a durable nonce lets land twice counts in the second
+// slot for good, where the first one comes after the second was let through.
+func (d *drill) flags() []string {
+	return []string{"--stale-after", "5s", "--history-trades", "400000", "--corroborate", "2s", "--hold-for", "60s"}
 }
 
 func ownersText[T fmt.Stringer](list []T) (out []string) {

@@ -58,11 +58,16 @@ func (v *verdict) judgeTrades(b *book, t *truth) {
 }
 
 // judgeFalls looks at what was taken back of slots in which it is true: that is
-// right only where an endpoint altered the transaction.
+// right only where an endpoint altered the transaction, or where another bank of
+// the slot had it too and lost, which may be all that was known of it until then.
 func judgeFalls(b *book, t *truth) {
 	for f, trades := range b.falls {
 		number, lands := t.bySig[f.signature]
 		if !lands || t.txs[number].slot != f.slot {
+			continue
+		}
+		if _, twin := t.twins[f]; twin {
+			b.counts.reborn += uint64(len(trades))
 			continue
 		}
 		if _, lied := t.lies[f.signature]; lied {

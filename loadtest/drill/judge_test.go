@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"io"
 	"testing"
 	"time"
@@ -100,7 +101,11 @@ func TestJudgeSeesDifferences(t *testing.T) {
 			b.take(fmt.Appendf(nil, `{"type":"retract","channel":"trades","assetId":%q,"slot":1,"signatures":["x"],"seq":1}`, mint), time.Now())
 		},
 		"retracted, but true": func(b *book) {
-			tx := truth.txs[0]
+			i := slices.IndexFunc(truth.txs, func(tx landed) bool {
+				_, twin := truth.twins[fall{truth.hash(tx.signature.String()), tx.slot}]
+				return !twin
+			})
+			tx := truth.txs[i]
 			for _, m := range truth.mints {
 				b.take(fmt.Appendf(nil, `{"type":"retract","channel":"trades","assetId":%q,"slot":%d,"signatures":[%q],"seq":1}`, m, tx.slot, tx.signature), time.Now())
 			}

@@ -22,7 +22,7 @@ func (d *drill) report(w io.Writer) int {
 	for i, s := range d.upstream.servers {
 		fmt.Fprintf(w, "Faults of endpoint %d: %s\n", i, faultText(s.Stats().Faults))
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "Flags of the server: %s\n\n", strings.Join(append(d.flags(), d.serve...), " "))
 	d.table(w)
 	d.tellServer(w)
 	total := d.problems.total()
@@ -55,6 +55,7 @@ func (d *drill) table(w io.Writer) {
 	row("  never were and stand", func(_ int, _ *book, v *verdict) any { return v.alive })
 	row("trades retracted", func(_ int, b *book, _ *verdict) any { return b.counts.retracted })
 	row("  of them lies, told again truly", func(_ int, b *book, _ *verdict) any { return b.counts.corrected })
+	row("  of them known from a bank that lost, told again", func(_ int, b *book, _ *verdict) any { return b.counts.reborn })
 	row("  never told", func(_ int, b *book, _ *verdict) any { return d.of(b, "retracted, never told") })
 	row("  true all the same", func(_ int, b *book, _ *verdict) any { return d.of(b, "retracted, but true") })
 	row("prices told", func(_ int, b *book, _ *verdict) any { return b.counts.prices })

@@ -45,6 +45,7 @@ type truth struct {
 	playedAt map[uint64]int64  // Unix nanoseconds, by the same
 	orphans  map[uint64]struct{}
 	lies     map[uint64]struct{} // transactions that an endpoint altered, by the same
+	twins    map[fall]struct{}   // those that two banks of a slot have
 	trades   map[uint64]tradeFact
 	candles  map[candleKey]candleFact
 	balances map[balanceKey]balanceFact
@@ -122,7 +123,7 @@ func newTruth(watched []solana.PublicKey) *truth {
 		decoder: geyser.NewDecoder(), parser: parser.New(),
 		reference: refmarket.New(refmarket.Options{Commitment: swapcast.Confirmed}),
 		made:      make(map[solana.Signature][]swapcast.Swap), open: make(map[version]*block),
-		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), orphans: make(map[uint64]struct{}), lies: make(map[uint64]struct{}), trades: make(map[uint64]tradeFact),
+		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), orphans: make(map[uint64]struct{}), lies: make(map[uint64]struct{}), twins: make(map[fall]struct{}), trades: make(map[uint64]tradeFact),
 		candles: make(map[candleKey]candleFact), balances: make(map[balanceKey]balanceFact), mintOf: make(map[string]int32),
 	}
 	for _, owner := range watched {
@@ -163,8 +164,10 @@ func (t *truth) tell(line faults.Truth) {
 	case line.Kind == faults.TruthOrphan:
 		t.mu.Lock()
 		t.orphaned = max(t.orphaned, line.Slot)
-		if !line.Lands {
-			t.orphans[t.hash(line.Signature.String())] = struct{}{}
+		if name := t.hash(line.Signature.String()); line.Lands {
+			t.twins[fall{name, line.Slot}] = struct{}{}
+		} else {
+			t.orphans[name] = struct{}{}
 		}
 		t.mu.Unlock()
 	case line.Kind == faults.TruthSlot:
