@@ -43,8 +43,8 @@ type book struct {
 
 type bookCounts struct {
 	trades, retracts, retracted, corrected, reborn, prices, candles, balances, cuts, repaired uint64
-	lostSeqs                                                                          uint64 // that gaps named
-	skipped                                                                           uint64 // prices and candles, for newer ones
+	lostSeqs                                                                                  uint64 // that gaps named
+	skipped                                                                                   uint64 // prices and candles, for newer ones
 }
 
 // delay is how long it took to tell something, nanoseconds, and when it was

@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
