@@ -77,6 +77,14 @@ accuracy: ## Show how far prices are off the built-in market's true mids, with a
 quote-matrix: ## Ask for quotes with every source in every fault, alone and in pairs, at 50 requests a second
 	@$(GO) test -count 1 -v -run 'TestFaultMatrix' -timeout 20m ./quote -matrix | grep -v '^=== '
 
+.PHONY: quote-silent
+quote-silent: ## Ask one quote engine 50 times a second while Jupiter, then everybody, hangs: never an answer after 2 s
+	@$(GO) test -count 1 -v -run 'TestHangReal' -timeout 10m ./quote -matrix | grep -v '^=== '
+
+.PHONY: quote-breaker
+quote-breaker: ## Open and close Jupiter's breaker in a running server, counting calls where they arrive
+	@$(GO) test -count 1 -v -run 'TestBreakerOfRunningServer' ./cmd/swapcast | grep -v '^=== \|level='
+
 .PHONY: drill
 drill: build ## Play SWAPS (1000000) swaps under all faults and judge what four clients were told: lost 0, twice 0
 	@mkdir -p dist

@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/api"
+	"github.com/swapcast/swapcast/swap"
 )
 
 // FuzzRequests sends any path and query: never a panic, always JSON, never a
@@ -57,6 +60,40 @@ func FuzzRequests(f *testing.F) {
 			if err := json.Unmarshal(recorder.Body.Bytes(), &list); err != nil || len(list.Tokens) > api.MaxTokens {
 				t.Fatalf("%d tokens: %v", len(list.Tokens), err)
 			}
+		}
+	})
+}
+
+// FuzzPosts sends any body where one is taken: never a panic, always JSON, a status that
+// the OpenAPI document knows, and nothing served for a body that is none.
+func FuzzPosts(f *testing.F) {
+	for _, body := range []string{
+		swapRequest(`"100000000"`), swapRequest(`1e3`), chosenRequest("jupiter", `{"inAmount":"1"}`), chosenRequest("dflow", "[]"),
+		`{"transaction":"AQAAAA==","lastValidBlockHeight":"9"}`, `{"transaction":"%"}`, "{", "null", `{"userPublicKey":null,"quote":[]}`,
+	} {
+		f.Add(true, []byte(body))
+		f.Add(false, []byte(body))
+	}
+	o := options()
+	o.Swap = func(context.Context, api.Wish) (*api.Swap, error) { return nil, swap.ErrNoBuilder }
+	o.Send = func(context.Context, []byte, swap.State) (swap.State, error) { return swap.State{}, api.ErrTooMany }
+	h := api.New(o)
+	f.Fuzz(func(t *testing.T, swaps bool, body []byte) {
+		target := "/v1/transactions"
+		if swaps {
+			target = "/v1/swap"
+		}
+		request := httptest.NewRequest(http.MethodPost, target, bytes.NewReader(body))
+		request.Header.Set("Content-Type", "application/json")
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, request)
+		switch recorder.Code {
+		case 400, 413, 502, 503:
+		default:
+			t.Fatalf("status %d", recorder.Code)
+		}
+		if !json.Valid(recorder.Body.Bytes()) {
+			t.Fatalf("no JSON: %q", recorder.Body)
 		}
 	})
 }

@@ -23,8 +23,8 @@ import (
 
 const (
 	// maxBody bounds an answer after decompression; Jupiter's greatest routes are
-	// some 30 kB.
-	maxBody = 1 << 20
+	// some 30 kB. What is larger has cost its reading before it is refused.
+	maxBody = 256 << 10
 	// maxDepth bounds the nesting of an answer; real ones nest five deep.
 	maxDepth = 32
 	// maxRedirects bounds redirects, all of them within the host that was asked.
@@ -38,7 +38,7 @@ const (
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		DialContext:            dial,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    2 * time.Second,
 		MaxIdleConns:           256,
@@ -46,6 +46,16 @@ func newTransport() *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
+}
+
+// dial connects with a receive buffer no larger than an answer may be: the kernel would
+// else take in megabytes of a body that is given up after the first of them.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext(ctx, network, address)
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(maxBody) // a hint: the larger buffer does no harm but cost
+	}
+	return c, err
 }
 
 var errRedirect = errors.New("redirected")
@@ -116,12 +126,12 @@ func (s *service) do(req *http.Request) (*reply, error) {
 	}
 	defer resp.Body.Close()
 	if resp.ContentLength > maxBody {
-		return nil, bad("body_too_large", "the answer is larger than 1 MiB")
+		return nil, bad("body_too_large", "the answer is larger than 256 KiB")
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case len(body) > maxBody:
-		return nil, bad("body_too_large", "the answer is larger than 1 MiB")
+		return nil, bad("body_too_large", "the answer is larger than 256 KiB")
 	case err != nil && req.Context().Err() != nil:
 		return nil, context.Cause(req.Context())
 	case err != nil:

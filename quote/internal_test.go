@@ -240,6 +240,25 @@ func FuzzJupiter(f *testing.F) {
 	})
 }
 
+// FuzzChosen: whatever a caller brings as a quote that it has chosen, what counts
+// passes the engine's own checks.
+func FuzzChosen(f *testing.F) {
+	f.Add("jupiter", []byte(jupiterSample))
+	f.Add("dflow", []byte(jupiterSample))
+	f.Add("pyth", []byte("{}"))
+	f.Add("jupiter", []byte(strings.Replace(jupiterSample, "149175375", "149175", 1)))
+	e := newEngine(Options{}.withDefaults(), nil, nil)
+	f.Fuzz(func(t *testing.T, source string, raw []byte) {
+		a, err := e.Chosen(source, raw)
+		if err != nil {
+			return
+		}
+		if a.InAmount == 0 || a.OutAmount == 0 || a.Threshold > a.OutAmount || a.InputMint == a.OutputMint || a.Source != source || len(a.Sources) != 1 {
+			t.Fatalf("%+v", a)
+		}
+	})
+}
+
 func FuzzDFlow(f *testing.F) {
 	f.Add([]byte(`{"inputMint":"So11111111111111111111111111111111111111112","inAmount":"1000000000",
 "outputMint":"EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v","outAmount":"147480000","otherAmountThreshold":"146742600",

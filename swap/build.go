@@ -188,7 +188,7 @@ func readBuilt(source string, text []byte) ([]byte, uint64, error) {
 		return nil, 0, &SourceError{source, "the answer holds no transaction"}
 	}
 	raw, err := base64.StdEncoding.DecodeString(answer.SwapTransaction)
-	if err != nil {
+	if err != nil || len(raw) == 0 {
 		return nil, 0, &SourceError{source, "the transaction is no base64"}
 	}
 	height, err := strconv.ParseUint(strings.Trim(string(answer.LastValidBlockHeight), `"`), 10, 64)

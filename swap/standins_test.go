@@ -152,6 +152,19 @@ func TestStandIns(t *testing.T) {
 	}
 }
 
+// A wallet may be a key off the curve: a multisig's is.
+func TestWalletOffTheCurve(t *testing.T) {
+	w := newWorld(t, quote.NameJupiter, false)
+	user := ata(wallet(), swapcast.USDC())
+	built, err := w.builder.Build(t.Context(), w.ask(swapcast.NativeMint(), swapcast.USDC(), 100_000_000), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := w.builder.Simulate(t.Context(), w.pool, built, user); err != nil || !s.OK || s.InAmount != 100_000_000 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // TestTransactionFaults: whatever a service does to a transaction is refused by the
 // check that it is for, or, where the router's arguments hide it, shown by the
 // simulation.

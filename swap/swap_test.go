@@ -205,12 +205,46 @@ func TestCheck(t *testing.T) {
 
 // Whatever bytes come, nothing panics, and what passes is the user's alone to sign.
 func FuzzCheck(f *testing.F) {
+	usdc := ata(user, swapcast.USDC())
 	f.Add(build(f, user, honest()...))
+	f.Add(build(f, user, routeV2(8, 100_000_000, 15_000_000, 50, 0, usdc, jupiterProgram)))
+	f.Add(build(f, user, routeV2(9, 100_000_000, 15_000_000, 50, 0, usdc, jupiterProgram)))
+	f.Add(build(f, user, instruction(dflowProgram, []byte{0x41, 0x4b, 0x3f, 0x4c, 0xeb, 0x5b, 0x5b, 0x88, 0, 0, 0, 0, 0xc0, 0xe1, 0xe4, 0, 0, 0, 0, 0, 50, 0, 0, 0, 0}, user, user, user, user, usdc)))
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := Check(raw, quote.NameJupiter, solQuote(), user)
-		if err == nil && (c.Tx.Message.Header.NumRequiredSignatures != 1 || c.Tx.Message.AccountKeys[0] != user || c.Fee > baseFee+MaxPriorityFee+1) {
-			t.Errorf("%x passes", raw)
+		for _, source := range []string{quote.NameJupiter, quote.NameDFlow} {
+			c, err := Check(raw, source, solQuote(), user)
+			if err == nil && (c.Tx.Message.Header.NumRequiredSignatures != 1 || c.Tx.Message.AccountKeys[0] != user || c.Fee > baseFee+MaxPriorityFee+1) {
+				t.Errorf("%x passes", raw)
+			}
+		}
+	})
+}
+
+// Whatever a source answers, it is a transaction or an error.
+func FuzzBuilt(f *testing.F) {
+	f.Add([]byte(`{"swapTransaction":"AQID","lastValidBlockHeight":279632475}`))
+	f.Add([]byte(`{"swapTransaction":"AQID","lastValidBlockHeight":"279632475","prioritizationFeeLamports":{"x":[]}}`))
+	f.Add([]byte(`{"swapTransaction":"","simulationError":null}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if raw, _, err := readBuilt(quote.NameJupiter, text); err == nil && len(raw) == 0 {
+			t.Errorf("%q is no transaction", text)
+		}
+	})
+}
+
+// Whatever stands around a key pair, it is found.
+func FuzzSecret(f *testing.F) {
+	pair := ed25519.NewKeyFromSeed(make([]byte, 32))
+	text := solana.PrivateKey(pair).String()
+	f.Add(`{"x":"`, `"}`)
+	f.Add("", "")
+	f.Add("[[[[\"", "...")
+	f.Add(strings.Repeat("[", 100), "\x00")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		Secret([]byte(before + after))
+		if !Secret([]byte(before + " " + text + " " + after)) {
+			t.Errorf("%q and %q hide a key", before, after)
 		}
 	})
 }

@@ -231,6 +231,10 @@ func fetch(request *http.Request) (status int, body []byte, err error) {
 	transport := &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
+		var long *url.Error
+		if errors.As(err, &long) { // the query says nothing that a person wants to read here
+			err = fmt.Errorf("%s://%s: %w", request.URL.Scheme, request.URL.Host, long.Err)
+		}
 		return 0, nil, err
 	}
 	defer response.Body.Close()

@@ -102,8 +102,8 @@ func readTransaction(params []json.RawMessage) (*solana.Transaction, bool) {
 	return tx, err == nil
 }
 
-// accountsBefore is what a wallet's accounts are: wallets are keys on the curve, all
-// others token accounts.
+// accountsBefore is what a wallet's accounts are: wallets are the first key and those
+// on the curve, all others token accounts.
 func accountsBefore(params []json.RawMessage) []any {
 	var texts []string
 	if len(params) > 0 {
@@ -118,11 +118,11 @@ func accountsBefore(params []json.RawMessage) []any {
 		keys = append(keys, key)
 	}
 	list := make([]any, 0, len(keys))
-	for _, key := range keys {
+	for i, key := range keys {
 		switch {
 		case slices.ContainsFunc(keys, func(user solana.PublicKey) bool { return ata(user, swapcast.NativeMint()) == key }):
 			list = append(list, nil)
-		case solana.IsOnCurve(key[:]):
+		case i == 0 || solana.IsOnCurve(key[:]):
 			list = append(list, account(solana.SystemProgramID, walletLamports, 0))
 		default:
 			list = append(list, account(solana.TokenProgramID, tokenRent, walletTokens))
