@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +49,20 @@ func jupiterBody(tb testing.TB, m *testMarket, f quotetest.Fault) []byte {
 	return w.Body.Bytes()
 }
 
+// processor reports what an operation took of the processor's time, which others on
+// the machine do not change.
+func processor(b *testing.B) func() {
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	start := used()
+	return func() { b.ReportMetric(float64(used()-start)/float64(b.N), "cpu-ns/op") }
+}
+
 // BenchmarkTrustedJupiter is what a trusted answer of Jupiter's costs beside
 // Jupiter's own time: request, parsing, checks, judgement, score. "split" has a
 // route of three legs.
@@ -65,6 +80,7 @@ func BenchmarkTrustedJupiter(b *testing.B) {
 			}
 			defer e.Close()
 			b.ReportAllocs()
+			defer processor(b)()
 			for b.Loop() {
 				a, err := e.Quote(context.Background(), oneSOL())
 				if err != nil || a.Source != quote.NameJupiter {
@@ -113,6 +129,7 @@ func BenchmarkOnChain(b *testing.B) {
 			s := quote.NewOnChainForTest(newCrowd())
 			r := quote.Request{InputMint: key(7), OutputMint: to, Amount: 1e9, SlippageBps: 50}
 			b.ReportAllocs()
+			defer processor(b)()
 			for b.Loop() {
 				if _, err := s.Quote(context.Background(), r); err != nil {
 					b.Fatal(err)
@@ -139,6 +156,7 @@ func BenchmarkSustained(b *testing.B) {
 	defer e.Close()
 	var next atomic.Uint64
 	var wg sync.WaitGroup
+	defer processor(b)()
 	start := time.Now()
 	for range 16 {
 		wg.Go(func() {
