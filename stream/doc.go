@@ -43,6 +43,10 @@
 // that is a gap. While nobody listens to a mint's candles or to a wallet, nothing
 // is numbered, and the numbers go on with a hole.
 //
+// Who comes from another run of the server is told so by a gap, and of trades is
+// given all of this run that is kept: a run that went on where the other one ended
+// may have told them before its clients were back.
+//
 // A gap of the server's own (PublishGap) goes to every subscription that it may
 // concern, and later to who resumes from before it; who resumes from a seq that
 // the history has forgotten is told all that are recorded, rather too many than

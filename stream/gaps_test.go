@@ -156,6 +156,7 @@ func TestUpstreamGapForTenThousand(t *testing.T) {
 	if n := r.Stats().Subscriptions["trades"]; n != connections*assets {
 		t.Fatalf("%d subscriptions", n)
 	}
+	r.await("the answers to be counted", func() bool { return r.Stats().Sent == connections })
 	before := r.Stats().Sent
 	started := time.Now()
 	r.PublishGap(&swapcast.Gap{FromSlot: 7, ToSlot: 9})

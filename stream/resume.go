@@ -28,7 +28,7 @@ type missed struct {
 // lacks is what a client has missed of each topic of a request where it resumes,
 // and where a stream of trades is to begin anew; nil for others.
 func (s *shard) lacks(c *conn, r *request, granted []*topic) []missed {
-	anew := c.sse && r.channel == chanTrades && (r.since == nil || r.since.epoch != s.srv.epoch)
+	anew := c.sse && r.channel == chanTrades && r.since == nil
 	if r.since == nil && !anew {
 		return nil
 	}
@@ -43,9 +43,6 @@ func (s *shard) lacks(c *conn, r *request, granted []*topic) []missed {
 		r.position = position
 		for i, seq := range seqs {
 			lacks[i].next = seq + 1
-			if g := lacks[i].gap; g != nil {
-				g.FromSeq, g.ToSeq = min(seq, 1), seq
-			}
 		}
 	}
 	return lacks
@@ -56,14 +53,17 @@ func (s *shard) lacks(c *conn, r *request, granted []*topic) []missed {
 func (s *shard) missed(t *topic, ch channel, from *since) missed {
 	known := t.shards[s.index].seqs[ch.lane()]
 	fresh := missed{next: known + 1}
+	seq, named := from.seqs[t.id]
 	if from.epoch != s.srv.epoch {
-		if ch == chanTrades || ch == chanCandles {
+		switch {
+		case ch == chanTrades && (named || from.positioned):
+			return s.missedOfRun(t, known, from)
+		case ch == chanTrades || ch == chanCandles:
 			fresh.gap = gapOf(t, ch, wire.GapNewEpoch)
 			fresh.gap.FromSeq, fresh.gap.ToSeq = min(known, 1), known
 		}
 		return fresh
 	}
-	seq, named := from.seqs[t.id]
 	switch {
 	case ch == chanPrices || ch == chanStatus:
 		fresh.whole = true // the newest, which comes, is enough
@@ -77,6 +77,18 @@ func (s *shard) missed(t *topic, ch channel, from *since) missed {
 	default:
 		return s.missedBalances(t, known, seq, from)
 	}
+}
+
+// missedOfRun: who comes from another run is given all of this one that the
+// history has. This run may have begun where the other one ended, and told before
+// the client was back what the client has missed.
+func (s *shard) missedOfRun(t *topic, known uint64, from *since) missed {
+	m := s.missedTrades(t, known, 0, &since{positioned: from.positioned})
+	if m.gap == nil { // all of it is there; what came between the runs is not known
+		m.gap = gapOf(t, chanTrades, wire.GapNewEpoch)
+	}
+	m.gap.Reason, m.whole = wire.GapNewEpoch, false
+	return m
 }
 
 // missedTrades: what the history has is given again.

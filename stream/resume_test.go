@@ -82,6 +82,8 @@ func TestSince(t *testing.T) {
 		r.PublishPrice(price(1, 2))
 	}
 	r.PublishRetract(retract(1, 2)) // #19; the oldest kept is #9
+	r.PublishTrade(trade(2, 1))
+	r.PublishTrade(trade(2, 2))
 	now = now.Add(time.Minute)
 	var kept []string
 	for seq := 9; seq <= 18; seq++ {
@@ -91,20 +93,25 @@ func TestSince(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		channel, epoch string
+		mint           int
 		seq            uint64
 		want           []string
 	}{
-		"nothing missed":   {"trades", r.Epoch(), 19, []string{"subscribed recovered=true seqs=" + seqs(1, 19)}},
-		"all of it there":  {"trades", r.Epoch(), 8, append([]string{"subscribed recovered=true seqs=" + seqs(1, 8)}, kept...)},
-		"the last of it":   {"trades", r.Epoch(), 17, append([]string{"subscribed recovered=true seqs=" + seqs(1, 17)}, kept[9:]...)},
-		"partly forgotten": {"trades", r.Epoch(), 3, append([]string{"subscribed recovered=false seqs=" + seqs(1, 8), "gap trades 4-8 no_history"}, kept...)},
-		"another run":      {"trades", "other", 2, []string{"subscribed recovered=false seqs=" + seqs(1, 19), "gap trades 1-19 new_epoch"}},
-		"of the future":    {"trades", r.Epoch(), 20, []string{"subscribed recovered=false seqs=" + seqs(1, 19), "gap trades 0-19 no_history"}},
-		"prices":           {"prices", r.Epoch(), 1, []string{"subscribed recovered=true seqs=map[]", "price #18 snapshot=true"}},
-		"prices, long ago": {"prices", "other", 1, []string{"subscribed recovered=false seqs=map[]", "price #18 snapshot=true"}},
+		"nothing missed":   {"trades", r.Epoch(), 1, 19, []string{"subscribed recovered=true seqs=" + seqs(1, 19)}},
+		"all of it there":  {"trades", r.Epoch(), 1, 8, append([]string{"subscribed recovered=true seqs=" + seqs(1, 8)}, kept...)},
+		"the last of it":   {"trades", r.Epoch(), 1, 17, append([]string{"subscribed recovered=true seqs=" + seqs(1, 17)}, kept[9:]...)},
+		"partly forgotten": {"trades", r.Epoch(), 1, 3, append([]string{"subscribed recovered=false seqs=" + seqs(1, 8), "gap trades 4-8 no_history"}, kept...)},
+		"another run":      {"trades", "other", 1, 2, append([]string{"subscribed recovered=false seqs=" + seqs(1, 8), "gap trades 1-8 new_epoch"}, kept...)},
+		"another run, whole": {"trades", "other", 2, 2, []string{
+			"subscribed recovered=false seqs=" + seqs(2, 0), "gap trades 0-0 new_epoch", "trade #1 1", "trade #2 2",
+		}},
+		"another run, none yet": {"trades", "other", 3, 7, []string{"subscribed recovered=false seqs=" + seqs(3, 0), "gap trades 0-0 new_epoch"}},
+		"of the future":         {"trades", r.Epoch(), 1, 20, []string{"subscribed recovered=false seqs=" + seqs(1, 19), "gap trades 0-19 no_history"}},
+		"prices":                {"prices", r.Epoch(), 1, 1, []string{"subscribed recovered=true seqs=map[]", "price #18 snapshot=true"}},
+		"prices, long ago":      {"prices", "other", 1, 1, []string{"subscribed recovered=false seqs=map[]", "price #18 snapshot=true"}},
 	} {
 		c := r.dial("")
-		c.resume(test.channel, "", 1, test.epoch, test.seq)
+		c.resume(test.channel, "", test.mint, test.epoch, test.seq)
 		var got []message
 		for _, want := range test.want {
 			m := c.next()
@@ -121,12 +128,12 @@ func TestSince(t *testing.T) {
 
 	// Who names no seq of an asset begins anew, and is not said to be whole.
 	c := r.dial("")
-	c.send(`{"action":"subscribe","channel":"trades","assets":[%q,%q],"id":"1","since":{"epoch":%q,"seqs":{%q:19}}}`, mint(1), mint(2), r.Epoch(), mint(1))
+	c.send(`{"action":"subscribe","channel":"trades","assets":[%q,%q],"id":"1","since":{"epoch":%q,"seqs":{%q:19}}}`, mint(1), mint(4), r.Epoch(), mint(1))
 	if m := c.next(); m.Recovered || m.Seqs[mint(1).String()] != 19 || len(m.Seqs) != 2 {
 		t.Errorf("%s", m.raw)
 	}
 	// It was seen by nobody and comes live.
-	r.PublishTrade(trade(2, 1))
+	r.PublishTrade(trade(4, 1))
 	c.expectBrief("trade #1 1")
 
 	// Without an id there is no acknowledgement, but the rest all the same.

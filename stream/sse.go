@@ -231,6 +231,8 @@ func (s *shard) position(r *request, granted []*topic) uint64 {
 	switch {
 	case r.since != nil && r.since.epoch == s.srv.epoch:
 		return r.since.position
+	case r.since != nil && r.channel == chanTrades:
+		return 0 // all that is kept of this run
 	case r.position != 0:
 		return r.position
 	}
