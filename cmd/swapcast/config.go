@@ -46,6 +46,8 @@ type commandLine struct {
 	Record      recordCmd      `cmd:"" help:"Write a live Yellowstone stream to a capture file."`
 	Parse       parseCmd       `cmd:"" help:"Print the swaps and balance changes of transactions, one JSON object a line."`
 	Quote       quoteCmd       `cmd:"" help:"Get one quote for a swap and show what every source said, how it scored and who won."`
+	Load        loadCmd        `cmd:"" help:"Load a server with tens of thousands of WebSocket connections and report latency, missing updates, and the server's CPU and memory beside them."`
+	LoadWorker  loadWorkerCmd  `cmd:"" hidden:""`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is alive or ready; exit 0 if so. Made for container health checks."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 }
