@@ -83,7 +83,7 @@ func (r *Report) plots(base *Report) []plot {
 	return append(
 		plots,
 		add("CPU, cores", two, false, of("server", func(s *Sample) float64 { return s.Cores }), generator),
-		add("server memory", size, false, of("resident", func(s *Sample) float64 { return float64(s.RSS) }), of("Go heap in use", func(s *Sample) float64 { return float64(s.Heap) })),
+		add("server memory", mebibytes, false, of("resident", func(s *Sample) float64 { return float64(s.RSS) / (1 << 20) }), of("Go heap in use", func(s *Sample) float64 { return float64(s.Heap) / (1 << 20) })),
 		add("server goroutines and open files", short, false, of("goroutines", func(s *Sample) float64 { return float64(s.Goroutines) }), of("files", func(s *Sample) float64 { return float64(s.FDs) })),
 		add("server garbage collections a second", two, false, of("collections", func(s *Sample) float64 { return s.GCs })),
 		add("server GC pauses, time in a second", axisMicros, false, of("pauses", func(s *Sample) float64 { return s.GCPause * 1e6 })),
@@ -133,6 +133,8 @@ func short(v float64) string {
 		return trim(v)
 	}
 }
+
+func mebibytes(v float64) string { return whole(v) + " MiB" }
 
 func trim(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".")

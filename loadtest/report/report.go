@@ -13,24 +13,24 @@ const Schema = 1
 // Report is one run. Times are in microseconds unless a name says otherwise, sizes in
 // bytes.
 type Report struct {
-	Schema    int             `json:"schema"`
-	Title     string          `json:"title"`
-	Version   string          `json:"version"` // of the generator
-	Started   time.Time       `json:"started"`
-	Command   string          `json:"command"`
-	Targets   []string        `json:"targets"`
-	CPUs      int             `json:"cpus"`
-	Simulated bool            `json:"simulated"` // the server says that its market is no live chain
-	Setting   []Setting       `json:"setting"`
-	Scenarios []Scenario      `json:"scenarios"`
-	Hold      Hold            `json:"hold"`
-	Gaps      Gaps            `json:"gaps"`
-	Storm     *Storm          `json:"storm,omitempty"`
-	Server    *Server         `json:"server,omitempty"` // nil where no /metrics were read
-	Generator Generator       `json:"generator"`
-	Reasons   []Reason        `json:"reasons"`
-	Seconds   []Second        `json:"seconds"`
-	Findings  []Finding       `json:"findings"`
+	Schema    int        `json:"schema"`
+	Title     string     `json:"title"`
+	Version   string     `json:"version"` // of the generator
+	Started   time.Time  `json:"started"`
+	Command   string     `json:"command"`
+	Targets   []string   `json:"targets"`
+	CPUs      int        `json:"cpus"`
+	Simulated bool       `json:"simulated"` // the server says that its market is no live chain
+	Setting   []Setting  `json:"setting"`
+	Scenarios []Scenario `json:"scenarios"`
+	Hold      Hold       `json:"hold"`
+	Gaps      Gaps       `json:"gaps"`
+	Storm     *Storm     `json:"storm,omitempty"`
+	Server    *Server    `json:"server,omitempty"` // nil where no /metrics were read
+	Generator Generator  `json:"generator"`
+	Reasons   []Reason   `json:"reasons"`
+	Seconds   []Second   `json:"seconds"`
+	Findings  []Finding  `json:"findings"`
 }
 
 // Setting is one of the run's parameters, in words.
@@ -102,7 +102,7 @@ type Gaps struct {
 	Missed      uint64 `json:"missed"`      // where it did not
 	Conflated   uint64 `json:"conflated"`   // what the servers counted
 	Counted     bool   `json:"counted"`     // the servers' counters were read
-	Unexplained uint64 `json:"unexplained"` // Missed less what the servers conflated beyond Skipped
+	Unexplained uint64 `json:"unexplained"` // Missed and Skipped less Conflated; without counters Missed
 	Disorder    uint64 `json:"disorder"`
 }
 

@@ -111,7 +111,9 @@ func figures() []figure {
 		{"latency p99.9", quantile(func(q *Quantiles) int64 { return q.P999 }), micros},
 		{"latency most", quantile(func(q *Quantiles) int64 { return q.Max }), micros},
 		{"updates missing, not explained", func(r *Report) (float64, bool) { return float64(r.Gaps.Unexplained), true }, whole},
-		{"updates missing, conflated by the server", func(r *Report) (float64, bool) { return float64(r.Gaps.Missed - r.Gaps.Unexplained), true }, whole},
+		{"updates missing, conflated by the server", func(r *Report) (float64, bool) {
+			return float64(r.Gaps.Missed - min(r.Gaps.Missed, r.Gaps.Unexplained)), true
+		}, whole},
 		{"updates skipped as asked for", func(r *Report) (float64, bool) { return float64(r.Gaps.Skipped), true }, whole},
 		{"server CPU, cores", server(func(s *Server) float64 { return s.Cores }), two},
 		{"server CPU a message, µs", server(func(s *Server) float64 { return s.MicrosPer }), two},

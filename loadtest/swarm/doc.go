@@ -21,8 +21,9 @@
 //
 // A jump of seq is a skip where the scenario asked for it (window_ms, or a reader that is
 // slow on purpose) and a gap where it did not. A server may conflate for anybody who
-// reads too slowly, and counts that: as many gaps as it conflated beyond the skips are
-// explained, the rest are not. Without --admin no gap is explained.
+// reads too slowly, and counts that: as many missing updates as all servers conflated
+// during the run are explained, the rest are not. Without --admin skips are taken to be
+// the window's and no gap is explained.
 //
 // # Concurrency
 //

@@ -122,9 +122,7 @@ func (r *Runner) addGaps(rep *report.Report) {
 	}
 	g.Counted = true
 	g.Conflated = uint64(max(0, r.server.last.conflated-r.server.first.conflated))
-	if g.Conflated > g.Skipped {
-		g.Unexplained -= min(g.Missed, g.Conflated-g.Skipped)
-	}
+	g.Unexplained = g.Missed + g.Skipped - min(g.Missed+g.Skipped, g.Conflated)
 }
 
 func (r *Runner) addServer(rep *report.Report) {

@@ -33,13 +33,12 @@ func readMessage(b []byte) (m message, ok bool) {
 	if len(b) < len(head) || string(b[:len(head)]) != head {
 		return m, false
 	}
-	rest := b[len(head):]
-	end := bytes.IndexByte(rest, '"')
-	if end < 0 {
+	name, rest, found := bytes.Cut(b[len(head):], []byte{'"'})
+	if !found {
 		return m, false
 	}
 	key := `"assetId":"`
-	switch string(rest[:end]) {
+	switch string(name) {
 	case "price", "trade", "candle", "retract":
 		m.kind = kindUpdate
 	case "balance":
@@ -83,12 +82,8 @@ func textField(b []byte, name string) ([]byte, bool) {
 	if i < 0 {
 		return nil, false
 	}
-	b = b[i+len(name):]
-	end := bytes.IndexByte(b, '"')
-	if end < 0 {
-		return nil, false
-	}
-	return b[:end], true
+	value, _, found := bytes.Cut(b[i+len(name):], []byte{'"'})
+	return value, found
 }
 
 func numberField(b []byte, name string) (int64, bool) {

@@ -207,18 +207,21 @@ func (r *Runner) scrape(ctx context.Context) (samples chan sample, stop func()) 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
 		for {
-			s, err := r.scraper.read(ctx)
-			if err == nil {
-				newest(samples)
-				samples <- s
-			}
+			// In the middle of a second, when the loops hand nothing over: each second
+			// then has a sample of its own.
+			now := time.Now()
+			middle := time.NewTimer(now.Truncate(time.Second).Add(3 * time.Second / 2).Sub(now))
 			select {
 			case <-ctx.Done():
+				middle.Stop()
 				return
-			case <-tick.C:
+			case <-middle.C:
+			}
+			// One that fails leaves a hole in the plots.
+			if s, err := r.scraper.read(ctx); err == nil {
+				newest(samples)
+				samples <- s
 			}
 		}
 	}()

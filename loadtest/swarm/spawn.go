@@ -50,7 +50,7 @@ func spawn(ctx context.Context, command []string, p *plan, emit func(*tally, usa
 	case done:
 		return nil
 	case err != nil && ctx.Err() == nil:
-		return fmt.Errorf("process of connections %d to %d: %w (%v) %s", p.From, p.To-1, err, waitErr, clip(complaints.String(), 500))
+		return fmt.Errorf("process of connections %d to %d: %w %s", p.From, p.To-1, errors.Join(err, waitErr), clip(complaints.String(), 500))
 	default:
 		return errors.Join(writeErr, err)
 	}

@@ -90,20 +90,6 @@ func (t *tally) because(reason string, n uint64) {
 	t.reasons[reason] += n
 }
 
-// clear makes the tally that of another second, keeping its memory.
-func (t *tally) clear(second int64) {
-	t.second = second
-	clear(t.reasons)
-	for _, s := range t.shares {
-		if s != nil {
-			s.counts, s.Open = counts{}, 0
-			s.latency.Reset()
-			s.connect.Reset()
-			s.first.Reset()
-		}
-	}
-}
-
 // add adds another tally of the same second, or of a later one to a total.
 func (t *tally) add(o *tally) {
 	for i, theirs := range o.shares {
