@@ -115,6 +115,7 @@ var homes = []struct {
 	{"github.com/chromedp/chromedp", nil},
 	{"github.com/chromedp/cdproto", nil},
 	{"github.com/santhosh-tekuri/jsonschema/v6", nil},
+	{"github.com/vmihailenco/msgpack/v5", nil}, // a second opinion on our MessagePack
 }
 
 // badNames are packages whose name says nothing about what is in them.
