@@ -125,7 +125,8 @@ func (s *Server) newConn(key *apiKey, window time.Duration) *conn {
 func (s *Server) upgrade(c *conn, w http.ResponseWriter, r *http.Request) bool {
 	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, sock: c.sock}, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin is checked above, with an answer that has a code
-		CompressionMode:    websocket.CompressionDisabled,
+		Subprotocols:       []string{wire.Subprotocol},
+		CompressionMode:    s.compression(),
 		OnPingReceived:     func(context.Context, []byte) bool { return c.pinged() },
 		OnPongReceived:     func(context.Context, []byte) { c.touch() },
 	})
@@ -136,8 +137,20 @@ func (s *Server) upgrade(c *conn, w http.ResponseWriter, r *http.Request) bool {
 	}
 	ws.SetReadLimit(int64(s.opts.Limits.MessageBytes))
 	c.ws = ws
+	c.form = formOf(ws.Subprotocol(), w.Header().Get("Sec-WebSocket-Extensions"))
+	c.info.Form = c.form.String()
 	s.sizeSendBuffer(c.sock.Conn)
 	return true
+}
+
+// compression is what is negotiated where a client asks for it: no message needs
+// another one, in either direction. Of the server's this is what lets all clients
+// share them, and of the clients' it is 32 KB a connection that need not be kept.
+func (s *Server) compression() websocket.CompressionMode {
+	if s.opts.Compression {
+		return websocket.CompressionNoContextTakeover
+	}
+	return websocket.CompressionDisabled
 }
 
 func (s *Server) sizeSendBuffer(nc net.Conn) {

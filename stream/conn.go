@@ -33,6 +33,7 @@ type conn struct {
 	window time.Duration
 	phase  time.Duration // of its windows, so that not all end together
 	batch  bool
+	form   form
 	maxSub int
 
 	allowance // owned by the reader

@@ -57,6 +57,13 @@
 // always alone, and so is a message that is larger than that, as an object.
 // What is told again after a since comes in such frames too.
 //
+// # Forms
+//
+// A message is encoded as JSON. A connection that asks for another form, MessagePack
+// (wire.Subprotocol) or permessage-deflate or both, is sent that; it is made out of
+// the JSON once, when the first connection wants it, and shared by all. That is why
+// there is no compression with a context from one message to the next.
+//
 // # How it writes
 //
 // coder/websocket does the handshake, reads, and answers control frames; data

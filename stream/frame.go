@@ -2,17 +2,20 @@ package stream
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // Opcodes of RFC 6455, section 5.2, with the bit that says "whole message".
 const (
-	finText  = 0x81
-	finClose = 0x88
-	finPing  = 0x89
-	finPong  = 0x8a
+	finText   = 0x81
+	finBinary = 0x82
+	finClose  = 0x88
+	finPing   = 0x89
+	finPong   = 0x8a
 
+	rsv1       = 0x40 // the message is compressed: RFC 7692, section 6
 	opcodeMask = 0x0f
 	opClose    = 0x08
 )
@@ -21,10 +24,12 @@ const (
 const maxHeader = 10
 
 // frame is one message as it goes to every subscriber: a text frame, header
-// and all. It is immutable once it was published.
+// and all. It is immutable once it was published, but that its other forms are
+// made when somebody first wants them.
 type frame struct {
 	bytes    []byte
-	position uint64 // in the history; 0: it has none
+	others   atomic.Pointer[otherForms] // nil: nobody wanted one yet
+	position uint64                     // in the history; 0: it has none
 	header   uint8
 	kind     kind
 }
@@ -76,25 +81,25 @@ func (f *frame) payload() []byte { return f.bytes[f.header:] }
 func newFrame(k kind, size int, encode func(dst []byte) []byte) *frame {
 	b := make([]byte, maxHeader, maxHeader+size)
 	b = encode(b)
-	start := putHeader(b, maxHeader)
+	start := putHeader(b, maxHeader, finText)
 	return &frame{bytes: b[start:], header: uint8(maxHeader - start), kind: k}
 }
 
-// putHeader writes the header of a text frame so that it ends at payload,
-// where the payload of b begins, and returns where the header begins. There
-// must be room for maxHeader bytes.
-func putHeader(b []byte, payload int) int {
+// putHeader writes the header of a data frame, whose first byte is first, so that
+// it ends at payload, where the payload of b begins, and returns where the header
+// begins. There must be room for maxHeader bytes.
+func putHeader(b []byte, payload int, first byte) int {
 	n := len(b) - payload
 	switch {
 	case n < 126:
-		b[payload-2], b[payload-1] = finText, byte(n)
+		b[payload-2], b[payload-1] = first, byte(n)
 		return payload - 2
 	case n <= 0xffff:
-		b[payload-4], b[payload-3] = finText, 126
+		b[payload-4], b[payload-3] = first, 126
 		binary.BigEndian.PutUint16(b[payload-2:], uint16(n))
 		return payload - 4
 	default:
-		b[payload-10], b[payload-9] = finText, 127
+		b[payload-10], b[payload-9] = first, 127
 		binary.BigEndian.PutUint64(b[payload-8:], uint64(n))
 		return payload - 10
 	}

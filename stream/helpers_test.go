@@ -104,6 +104,8 @@ type client struct {
 	*websocket.Conn
 	t    testing.TB
 	more []json.RawMessage // of a batch
+
+	packed bool // it has asked for MessagePack
 }
 
 func (r *rig) dial(query string, header ...string) *client {
@@ -203,8 +205,8 @@ func (c *client) read() (message, error) {
 		if err != nil {
 			return message{}, err
 		}
-		if typ != websocket.MessageText {
-			return message{}, fmt.Errorf("a %v frame", typ)
+		if data, err = c.unpack(typ, data); err != nil {
+			return message{}, err
 		}
 		if bytes.HasPrefix(data, []byte("[")) {
 			if err := json.Unmarshal(data, &c.more); err != nil {

@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/swapcast/swapcast/stream/wire"
+
 // mailbox holds what waits to be written to one client, in order. A client
 // that keeps up has it emptied at once and gets everything. For one that does
 // not, prices and candles queue up to a bound, and beyond it only the newest of
@@ -190,21 +192,23 @@ const (
 )
 
 // fill gathers what can leave in one write into buf. Without copying where
-// that is a single frame. It returns the bytes and where their frames end.
-func (m *mailbox) fill(buf []byte, marks []mark, batch bool) ([]byte, []mark) {
+// that is a single frame. It returns the bytes and where their frames end. What is
+// compressed is shared as it is, and not batched.
+func (m *mailbox) fill(buf []byte, marks []mark, f form, batch bool) ([]byte, []mark) {
 	if m.len() == 1 {
-		f := m.queue[m.first].frame
-		return f.bytes, append(marks, mark{len(f.bytes), 1})
+		b := m.queue[m.first].frame.in(f)
+		return b, append(marks, mark{len(b), 1})
 	}
+	batch = batch && !f.deflated()
 	for i := m.first; i < len(m.queue) && len(buf) < maxWrite; {
 		n := 1
 		if batch {
 			n = m.batchable(i)
 		}
 		if n == 1 {
-			buf = append(buf, m.queue[i].frame.bytes...)
+			buf = append(buf, m.queue[i].frame.in(f)...)
 		} else {
-			buf = m.appendBatch(buf, i, n)
+			buf = m.appendBatch(buf, i, n, f)
 		}
 		marks = append(marks, mark{len(buf), n})
 		i += n
@@ -231,9 +235,18 @@ func (m *mailbox) batchable(i int) int {
 }
 
 // appendBatch appends one frame that holds n messages from i on as an array.
-func (m *mailbox) appendBatch(buf []byte, i, n int) []byte {
+func (m *mailbox) appendBatch(buf []byte, i, n int, f form) []byte {
 	at := len(buf)
 	buf = append(buf, make([]byte, maxHeader)...)
+	if f == formPacked {
+		buf = wire.AppendArrayHeader(buf, n)
+		for _, e := range m.queue[i : i+n] {
+			b := e.frame.in(f)
+			buf = append(buf, b[headerLen(b):]...)
+		}
+		start := putHeader(buf, at+maxHeader, finBinary)
+		return append(buf[:at], buf[start:]...)
+	}
 	buf = append(buf, '[')
 	for j, e := range m.queue[i : i+n] {
 		if j > 0 {
@@ -242,6 +255,6 @@ func (m *mailbox) appendBatch(buf []byte, i, n int) []byte {
 		buf = append(buf, e.frame.payload()...)
 	}
 	buf = append(buf, ']')
-	start := putHeader(buf, at+maxHeader)
+	start := putHeader(buf, at+maxHeader, finText)
 	return append(buf[:at], buf[start:]...)
 }

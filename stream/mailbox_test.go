@@ -90,7 +90,7 @@ func TestMailbox(t *testing.T) {
 				if box.len() == 0 {
 					continue
 				}
-				b, marks := box.fill(nil, nil, batch)
+				b, marks := box.fill(nil, nil, formJSON, batch)
 				n, total, at := 0, 0, 0
 				for _, m := range marks {
 					if m.messages > 1 && m.end-at > maxBatch+maxHeader {

@@ -10,6 +10,7 @@ import (
 type Metrics struct {
 	connections   prometheus.Gauge
 	streams       prometheus.Gauge
+	forms         *prometheus.GaugeVec   // form
 	subscriptions *prometheus.GaugeVec   // channel
 	sent          *prometheus.CounterVec // channel
 	conflated     prometheus.Counter
@@ -40,6 +41,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "swapcast_sse_connections", Help: "Streams of server-sent events that are open.",
 		}),
+		forms: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "swapcast_ws_connections_by_form", Help: "WebSocket connections that are open, by the form in which they are sent messages.",
+		}, []string{"form"}),
 		subscriptions: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "swapcast_ws_subscriptions", Help: "Subscriptions that are held, by channel.",
 		}, []string{"channel"}),
@@ -77,9 +81,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "swapcast_ws_written_bytes_total", Help: "Bytes written to sockets by shards.",
 		}),
 	}
-	reg.MustRegister(m.connections, m.streams, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
+	reg.MustRegister(m.connections, m.streams, m.forms, m.subscriptions, m.sent, m.conflated, m.closed, m.refused, m.dropped,
 		m.evicted, m.resumed, m.replayed, m.deferred, m.writes, m.writtenBytes)
 	// What has not happened yet is 0, not missing.
+	for f := range forms {
+		m.forms.WithLabelValues(f.String())
+	}
 	for k := range kinds {
 		m.sent.WithLabelValues(k.label())
 	}
@@ -104,6 +111,7 @@ func (m *Metrics) connected(c *conn, by float64) {
 		m.streams.Add(by)
 	default:
 		m.connections.Add(by)
+		m.forms.WithLabelValues(c.form.String()).Add(by)
 	}
 }
 

@@ -33,7 +33,14 @@ type request struct {
 // shard.
 func (c *conn) request(typ websocket.MessageType, data []byte) wire.Error {
 	if typ != websocket.MessageText {
-		return wire.Error{Code: wire.BadJSON, Message: "binary frames are not read: send one JSON object in a text frame"}
+		if !c.form.packed() {
+			return wire.Error{Code: wire.BadJSON, Message: "binary frames are not read: send one JSON object in a text frame"}
+		}
+		unpacked, err := wire.AppendJSON(nil, data)
+		if err != nil {
+			return wire.Error{Code: wire.BadJSON, Message: err.Error()}
+		}
+		data = unpacked
 	}
 	r, err := wire.ParseRequest(data)
 	if err != nil {

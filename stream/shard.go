@@ -203,7 +203,7 @@ func (s *shard) fill(c *conn) ([]byte, []mark) {
 	if c.sse {
 		return c.box.fillEvents(s.buf[:0], s.marks[:0], s.srv.epoch)
 	}
-	return c.box.fill(s.buf[:0], s.marks[:0], c.batch)
+	return c.box.fill(s.buf[:0], s.marks[:0], c.form, c.batch)
 }
 
 // flush writes what waits for a connection, as far as the socket takes it.

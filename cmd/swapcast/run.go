@@ -127,6 +127,7 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 		AllowedOrigins: c.AllowedOrigins,
 		TrustedProxies: proxies,
 		KeysFile:       c.APIKeysFile,
+		Compression:    c.Compression,
 		Limits: stream.Limits{
 			MessageBytes:          c.MaxMessageBytes,
 			MessagesPerSecond:     c.MessagesPerSecond,

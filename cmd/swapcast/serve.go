@@ -40,6 +40,7 @@ type serveCmd struct {
 	MaxConnectionsPerAddress int      `help:"WebSocket connections of one address; 0: 1000, and none for loopback." default:"0" group:"Clients"`
 	MaxSubscriptions         int      `help:"Subscriptions of one connection." default:"1024" group:"Clients"`
 	MaxMessageBytes          int      `help:"Largest message from a client, in bytes." default:"65536" group:"Clients"`
+	Compression              bool     `help:"Compress messages (permessage-deflate) for WebSocket clients that ask for it, browsers among them: once per update for all, a fifth fewer bytes, about 10 µs an update." group:"Clients"`
 	HistoryTrades            int      `help:"Last trades kept for clients that resume with since, over all tokens and both commitments; one token gets half of it at most. About 1 kB each once somebody was told." default:"65536" group:"Clients"`
 	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
 
