@@ -20,18 +20,21 @@ import (
 
 // SetHTTPLimits bounds what a client can hold of the HTTP server before it is
 // a connection of ours: a handshake that trickles in, headers that never end.
-// WebSocket connections themselves are out of the HTTP server's reach.
+// WebSocket connections themselves are out of the HTTP server's reach. It also lets
+// the server see how many files are open when a client comes: see Limits.OpenFiles.
 func SetHTTPLimits(srv *http.Server) {
 	srv.ReadHeaderTimeout = 5 * time.Second
 	srv.IdleTimeout = 60 * time.Second
 	srv.MaxHeaderBytes = 16 << 10
+	srv.ConnContext = noteDescriptor
 }
 
 // ServeHTTP answers GET /ws. It returns as soon as the handshake is done: the
 // connection has its own goroutine, and the memory of the HTTP request goes.
 // What is refused before the handshake is answered as application/problem+json
 // with a code: not_websocket (426), method_not_allowed (405), origin_refused
-// (403), bad_parameter (400), overloaded and draining (503, with Retry-After).
+// (403), bad_parameter (400), overloaded, out_of_files, too_many_connections and
+// draining (503, with Retry-After).
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := s.refusal(r); p != nil {
 		s.opts.Metrics.refuse(p.Code)
@@ -77,6 +80,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // admit counts a client in and makes its connection, or says why not. full says
 // that its key has as many connections as it may, which it is let in to be told.
 func (s *Server) admit(r *http.Request, query url.Values, key *apiKey, window time.Duration) (c *conn, full bool, p *problem) {
+	if s.fewFiles(r) {
+		return nil, false, &problem{http.StatusServiceUnavailable, codeFiles, "the server has as many files open as it may", ""}
+	}
 	client := s.clientAddr(r)
 	door, v := s.door.admit(client, key, func() { s.readers.Add(1) })
 	if p := v.problem(s.draining.Load()); p != nil {
@@ -178,6 +184,7 @@ const (
 	codeBadParameter  = "bad_parameter"
 	codeOverloaded    = "overloaded"
 	codeTooManyOfAddr = "too_many_connections"
+	codeFiles         = "out_of_files"
 	codeDraining      = "draining"
 	codeBadKey        = "bad_key"
 	codeNotHTTP1      = "not_http1"

@@ -97,6 +97,7 @@
 //	answers waiting  Limits.QueuedReplies  closed with 4408
 //	control frames   1 KB behind a write   pongs dropped
 //	last prices      Limits.RetainedAssets the longest silent mint forgotten
+//	open files       Limits.OpenFiles      newcomers refused with 503 out_of_files
 //
 // swapcast_ws_dropped_total, _deferred_total, _conflated_total and _closed_total
 // count them.

@@ -116,6 +116,10 @@ type Limits struct {
 	// Connections is how many there may be in all. Default 19,000: what the
 	// usual hard limit of 20,000 open files leaves.
 	Connections int
+	// OpenFiles is how many files the process may have open, sockets among them,
+	// for clients to be let in. Default: what the system allows (RLIMIT_NOFILE when
+	// New is called) less a reserve, see SpareFiles. It needs SetHTTPLimits.
+	OpenFiles int
 	// ConnectionsPerAddress is how many one address may hold. Default 1,000
 	// and none for loopback, where proxies and load tests come from; a value
 	// that is set holds for loopback too.
@@ -271,6 +275,7 @@ func (l *Limits) setDefaults() {
 		{&l.HistoryTrades, 8192},
 		{&l.HistoryTotal, 65_536},
 		{&l.Connections, 19_000},
+		{&l.OpenFiles, newcomersFiles()},
 		{&l.QueuedPrices, 512},
 		{&l.QueuedTrades, 4096},
 		{&l.QueuedReplies, 2048},

@@ -1,0 +1,83 @@
+package stream
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"syscall"
+)
+
+// OpenFiles is how many files the process may have open, sockets among them.
+// known is false where the system does not say.
+func OpenFiles() (soft, hard int, known bool) {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
+		return 0, 0, false
+	}
+	return clampFiles(uint64(l.Cur)), clampFiles(uint64(l.Max)), true
+}
+
+// RaiseOpenFiles raises the soft limit to the hard one, as far as the system
+// allows. Go does the same when it starts, but leaves it where something else has
+// lowered it.
+func RaiseOpenFiles() error {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return err
+	}
+	if l.Cur >= l.Max {
+		return nil
+	}
+	l.Cur = l.Max
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+}
+
+// unlimitedFiles stands for no limit: more than any machine holds.
+const unlimitedFiles = 1 << 30
+
+func clampFiles(n uint64) int { return int(min(n, unlimitedFiles)) }
+
+// SpareFiles is how many of the files that may be open are kept from clients, for
+// all else that the process opens: a twentieth, at most 1,000.
+func SpareFiles(most int) int { return min(max(most/20, 8), 1000) }
+
+// newcomersFiles is the default of Limits.OpenFiles.
+func newcomersFiles() int {
+	soft, _, known := OpenFiles()
+	if !known {
+		return unlimited
+	}
+	return soft - SpareFiles(soft)
+}
+
+// descriptorKey finds the number of a connection's descriptor in the context of
+// its requests.
+type descriptorKey struct{}
+
+// noteDescriptor puts it there. It is an http.Server's ConnContext.
+func noteDescriptor(ctx context.Context, c net.Conn) context.Context {
+	if tls, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = tls.NetConn()
+	}
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return ctx
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return ctx
+	}
+	n := 0
+	if raw.Control(func(fd uintptr) { n = int(fd) }) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, descriptorKey{}, n)
+}
+
+// fewFiles reports whether the process has nearly as many files open as it may.
+// The system gives a new connection the lowest number that is free, so that its
+// number tells, at no cost, how many are open at least.
+func (s *Server) fewFiles(r *http.Request) bool {
+	n, ok := r.Context().Value(descriptorKey{}).(int)
+	return ok && n >= s.opts.Limits.OpenFiles
+}
