@@ -203,7 +203,7 @@ func (m *mailbox) fill(buf []byte, marks []mark, f form, batch bool) ([]byte, []
 	for i := m.first; i < len(m.queue) && len(buf) < maxWrite; {
 		n := 1
 		if batch {
-			n = m.batchable(i)
+			n = m.batchable(i, f)
 		}
 		if n == 1 {
 			buf = append(buf, m.queue[i].frame.in(f)...)
@@ -218,14 +218,14 @@ func (m *mailbox) fill(buf []byte, marks []mark, f form, batch bool) ([]byte, []
 
 // batchable is how many messages from i on may share a frame: updates, as
 // many as fit. An answer to a request is always alone.
-func (m *mailbox) batchable(i int) int {
+func (m *mailbox) batchable(i int, in form) int {
 	n, size := 0, 0
 	for ; i < len(m.queue); i++ {
 		f := m.queue[i].frame
 		if f.kind == kindReply {
 			break
 		}
-		size += len(f.bytes)
+		size += len(f.in(in))
 		if n > 0 && size > maxBatch {
 			break
 		}

@@ -6,12 +6,9 @@ import (
 	"github.com/swapcast/swapcast/stream"
 )
 
-// raiseOpenFiles lets the process open as many files as it may, and tells how many
-// those are and how many connections they leave room for.
-func raiseOpenFiles(log *slog.Logger, maxConnections int) {
-	if err := stream.RaiseOpenFiles(); err != nil {
-		log.Warn("the limit of open files could not be raised", "err", err)
-	}
+// tellOpenFiles tells how many files may be open and how many connections they
+// leave room for.
+func tellOpenFiles(log *slog.Logger, maxConnections int) {
 	soft, hard, known := stream.OpenFiles()
 	if !known {
 		return

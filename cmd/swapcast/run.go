@@ -121,6 +121,7 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 	metrics.StageHub = stages.WithLabelValues("hub")
 	metrics.StageWrite = stages.WithLabelValues("write")
 	metrics.StageTotal = stages.WithLabelValues("total")
+	_ = stream.RaiseOpenFiles() // announce tells what the limit has become
 	var err error
 	s.stream, err = stream.New(stream.Options{
 		Feed:           s.upstream.feed,
@@ -458,6 +459,7 @@ func (s *server) announce() {
 		attributes = append(attributes, "admin", "http://"+s.admin.Addr().String()+"/")
 	}
 	s.log.Info("serving", attributes...)
+	tellOpenFiles(s.log, s.config.MaxConnections)
 	logQuoteSources(s.log, s.quotes.engine, s.quotes.standIns != nil)
 	if note := feedNote(s.upstream.feed); note != "" {
 		s.log.Warn(note)
