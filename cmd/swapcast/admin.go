@@ -49,10 +49,18 @@ func newStages(registry prometheus.Registerer) *prometheus.HistogramVec {
 	return stages
 }
 
+// adminActions are what can be asked for on the admin listener.
+type adminActions struct {
+	drain                       func()
+	reconnect                   func(endpoint string) bool
+	failover                    http.HandlerFunc
+	flushCache, invalidateCache http.HandlerFunc
+}
+
 // adminHandler serves the admin listener: metrics and profiles to everybody
 // who can reach it, writes to who holds the token. Without a token writes are
 // refused.
-func adminHandler(registry *prometheus.Registry, token string, drain func(), reconnect func(endpoint string) bool, failover http.HandlerFunc) http.Handler {
+func adminHandler(registry *prometheus.Registry, token string, do adminActions) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -66,11 +74,11 @@ func adminHandler(registry *prometheus.Registry, token string, drain func(), rec
 	mux.Handle("POST /admin/drain", authorised(token, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write([]byte("draining\n"))
-		drain()
+		do.drain()
 	}))
 	mux.Handle("POST /admin/stream/reconnect", authorised(token, func(w http.ResponseWriter, r *http.Request) {
 		endpoint := r.URL.Query().Get("endpoint")
-		if !reconnect(endpoint) {
+		if !do.reconnect(endpoint) {
 			unknown := unknownEndpoint()
 			writeProblem(w, unknown.status, unknown.code, unknown.detail)
 			return
@@ -78,21 +86,18 @@ func adminHandler(registry *prometheus.Registry, token string, drain func(), rec
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write([]byte("new streams are opened before the old ones end\n"))
 	}))
-	mux.Handle("POST /admin/stream/failover", authorised(token, failover))
-	for _, later := range []string{
-		"GET /admin/diagnosis",
-		"POST /admin/cache/flush", "POST /admin/cache/invalidate",
-	} {
-		mux.HandleFunc(later, func(w http.ResponseWriter, _ *http.Request) {
-			writeProblem(w, http.StatusNotImplemented, "not_implemented", "this version of swapcast does not do this yet")
-		})
-	}
+	mux.Handle("POST /admin/stream/failover", authorised(token, do.failover))
+	mux.Handle("POST /admin/cache/flush", authorised(token, do.flushCache))
+	mux.Handle("POST /admin/cache/invalidate", authorised(token, do.invalidateCache))
+	mux.HandleFunc("GET /admin/diagnosis", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotImplemented, "not_implemented", "this version of swapcast does not do this yet")
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, "not_found", "there is nothing at this path; GET / lists what there is")
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("swapcast admin\n\n/metrics\n/debug/pprof/\nPOST /admin/drain (Authorization: Bearer <--admin-token>)\nPOST /admin/stream/reconnect[?endpoint=NAME] (the same)\nPOST /admin/stream/failover[?endpoint=NAME] (the same)\n"))
+		_, _ = w.Write([]byte("swapcast admin\n\n/metrics\n/debug/pprof/\nPOST /admin/drain (Authorization: Bearer <--admin-token>)\nPOST /admin/stream/reconnect[?endpoint=NAME] (the same)\nPOST /admin/stream/failover[?endpoint=NAME] (the same)\nPOST /admin/cache/flush (the same)\nPOST /admin/cache/invalidate?tag=TAG (the same)\n"))
 	})
 	return mux
 }

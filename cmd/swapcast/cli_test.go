@@ -41,6 +41,8 @@ func TestWrongFlags(t *testing.T) {
 		{"two sources", []string{"serve", "--source", "market:", "--source", "market:"}, "stands alone"},
 		{"source twice", []string{"serve", "--source", "grpc://127.0.0.1:1", "--source", "grpc://127.0.0.1:1"}, "given twice"},
 		{"tokens for other sources", []string{"serve", "--geyser-token", "a,b"}, "2 times for 1 sources"},
+		{"Redis", []string{"serve", "--redis-url", "memcached://me:hunter2@a"}, "--redis-url: write redis://host:port"},
+		{"Redis by several hosts", []string{"serve", "--redis-url", "redis://a,b"}, "--redis-url: several hosts"},
 		{"wallet", []string{"serve", "--watch-wallet", "me"}, "--watch-wallet"},
 		{"unknown source", []string{"serve", "--source", "kafka://x"}, "replay:PATH"},
 		{"bad seed", []string{"serve", "--source", "market:?seed=x"}, "seed must be"},

@@ -14,9 +14,11 @@ import (
 
 	"github.com/gagliardetto/solana-go"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/cache"
 	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/geyser/backfill"
 	"github.com/swapcast/swapcast/market"
@@ -44,7 +46,9 @@ type server struct {
 	rpc       *rpcpool.Pool    // nil without --rpc-url
 	fill      *backfill.Filler // nil without --rpc-url
 	tokens    *tokens.Loader   // nil without --rpc-url
-	state     *checkpointFile  // nil without --state-dir
+	state     *checkpoint      // nil without --state-dir and --redis-url
+	cache     *cache.Cache
+	redis     redis.UniversalClient // nil without --redis-url
 	quotes    quotes
 	swaps     swaps
 	pipeline  *pipeline
@@ -99,13 +103,19 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	if err := s.openRPC(); err != nil {
 		return nil, err
 	}
-	if err := s.openState(); err != nil {
+	if err := s.openCache(); err != nil {
+		return nil, err
+	}
+	if err := s.openState(ctx); err != nil {
+		s.closeRedis()
 		return nil, err
 	}
 	if err := s.openQuotes(ctx); err != nil {
+		s.closeRedis()
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
+		s.closeRedis()
 		s.swaps.close()
 		s.quotes.close()
 		return nil, err
@@ -242,26 +252,6 @@ func (s *server) openRPC() error {
 	return nil
 }
 
-// openState goes on from where an earlier run ended.
-func (s *server) openState() error {
-	if s.config.StateDir == "" || s.upstream.player != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range s.upstream.endpoints {
-		names = append(names, e.name)
-	}
-	file, slot, err := openCheckpoint(s.config.StateDir, names, s.log.With("component", "checkpoint"))
-	if err != nil {
-		return err
-	}
-	s.state = file
-	if slot > 0 {
-		s.pipeline.start(slot)
-	}
-	return nil
-}
-
 // balances are what is known of a wallet, with which a subscription begins.
 func (s *server) balances(owner solana.PublicKey, c swapcast.Commitment) []swapcast.Balance {
 	v := s.processed
@@ -376,6 +366,7 @@ func (s *server) run(ctx context.Context) error {
 	if s.quotes.standIns != nil {
 		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
 	}
+	s.start(group, downstream, "cache", s.cache.Run)
 	s.start(group, downstream, "stream", s.stream.Run)
 	s.start(group, downstream, "status", s.tellStatus)
 	s.start(group, downstream, "http", func(context.Context) error { return closed(public.Serve(s.public)) })
@@ -413,6 +404,7 @@ func (s *server) run(ctx context.Context) error {
 	err := group.Wait()
 	s.swaps.close()
 	s.quotes.close()
+	s.closeRedis()
 	if s.rpc != nil {
 		s.rpc.Close()
 	}
@@ -468,7 +460,13 @@ func (s *server) announce() {
 
 // adminHandler is the admin listener's.
 func (s *server) adminHandler() http.Handler {
-	handler := adminHandler(s.registry, s.config.AdminToken, s.drain, s.upstream.reconnect, s.failover().serve)
+	handler := adminHandler(s.registry, s.config.AdminToken, adminActions{
+		drain:           s.drain,
+		reconnect:       s.upstream.reconnect,
+		failover:        s.failover().serve,
+		flushCache:      s.flushCache,
+		invalidateCache: s.invalidateCache,
+	})
 	if s.admin != nil && listensOnLoopback(s.admin) {
 		return onlyLoopbackHosts(handler)
 	}

@@ -44,6 +44,8 @@ type serveCmd struct {
 	HistoryTrades            int      `help:"Last trades kept for clients that resume with since, over all tokens and both commitments; one token gets half of it at most. About 1 kB each once somebody was told." default:"65536" group:"Clients"`
 	MessagesPerSecond        float64  `help:"Messages a second from one client, with bursts of four times as many." default:"50" group:"Clients"`
 
+	RedisURL string `name:"redis-url" help:"Redis that instances share their cache by, and that keeps the checkpoint without --state-dir: redis://[user:password@]host:port[/db], redis-sentinel://host:port,host:port/master[/db] or redis-cluster://host:port,host:port; rediss, rediss-sentinel and rediss-cluster for TLS. Without it the cache is in memory; where it cannot be reached too, until it can." placeholder:"URL" group:"Cache"`
+
 	quoteFlags  `embed:""`
 	reportFlags `embed:""`
 
