@@ -80,8 +80,9 @@ type checker struct {
 	router  solana.PublicKey
 	msg     *solana.Message
 	out     Checked
-	wrapped uint64 // lamports that go to the user's wrapped SOL account
-	routed  int    // calls of the router
+	made    map[solana.PublicKey]solana.PublicKey // token accounts that the router makes for the user, with their mints, zero unknown
+	wrapped uint64                                // lamports that go to the user's wrapped SOL account
+	routed  int                                   // calls of the router
 	units   uint64
 	price   uint64 // micro-lamports for a unit
 }
@@ -101,6 +102,11 @@ func Check(raw []byte, source string, q *quote.Quote, user solana.PublicKey) (*C
 	c.out.Tx = tx
 	if err := c.signers(tx); err != nil {
 		return nil, err
+	}
+	for i := range c.msg.Instructions {
+		if err := c.make(&c.msg.Instructions[i]); err != nil {
+			return nil, err
+		}
 	}
 	for i := range c.msg.Instructions {
 		if err := c.instruction(&c.msg.Instructions[i]); err != nil {
@@ -168,8 +174,12 @@ func (c *checker) key(in *solana.CompiledInstruction, place int) (solana.PublicK
 	return c.msg.AccountKeys[in.Accounts[place]], true
 }
 
-// own tells whether a key is the user's associated account of a mint.
+// own tells whether a key is the user's associated account of a mint, or one that the
+// router makes for the user in this transaction.
 func (c *checker) own(key, mint solana.PublicKey) bool {
+	if of, made := c.made[key]; made && (of == mint || of.IsZero()) {
+		return true
+	}
 	for _, program := range []solana.PublicKey{solana.TokenProgramID, solana.Token2022ProgramID} {
 		if ata, _, err := solana.FindAssociatedTokenAddressWithProgram(c.user, mint, program); err == nil && ata == key {
 			return true
@@ -184,6 +194,9 @@ func (c *checker) instruction(in *solana.CompiledInstruction) error {
 	}
 	switch program := c.msg.AccountKeys[in.ProgramIDIndex]; program {
 	case c.router:
+		if makesAccount(program, in.Data) {
+			return nil // make has looked at it
+		}
 		c.routed++
 		return c.route(in)
 	case solana.ComputeBudget:

@@ -6,9 +6,9 @@
 //
 //   - it is whole, at most 1,232 bytes, legacy or v0, and nobody has signed it;
 //   - the user pays the fee and is the only one who must sign;
-//   - outer instructions call the source's router, once, and beside it only compute
-//     budget, token accounts and the wrapping of SOL, each in a form that gives
-//     nothing away: lamports go to the user's own wrapped SOL account alone, no more
+//   - outer instructions call the source's router, once (and to make a token account for
+//     the user), and beside it only compute budget, token accounts and the wrapping of
+//     SOL, each in a form that gives nothing away: lamports go to the user's own wrapped SOL account alone, no more
 //     of them than the quote takes; token programs transfer and approve nothing;
 //   - the router is given the user's own token account of the output mint, at its
 //     place where the instruction's form is known (Jupiter);

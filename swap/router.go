@@ -55,6 +55,32 @@ func formOf(program solana.PublicKey, data []byte) (form, bool) {
 	return form{}, false
 }
 
+// makesAccount knows Jupiter's create_token_account with its one byte, a bump.
+func makesAccount(program solana.PublicKey, data []byte) bool {
+	return program == jupiterProgram && len(data) == 9 && binary.BigEndian.Uint64(data) == 0x93f17b64f484ae76
+}
+
+// make notes a token account that Jupiter makes for the user, at an address of its
+// own: wrapped SOL goes by one where the associated account is to be left alone. Its
+// accounts are that account, its owner, the mint and two programs (real transactions
+// 2NPwsoX7…, 5E2cRQXc…: the owner is the second).
+func (c *checker) make(in *solana.CompiledInstruction) error {
+	if c.router != jupiterProgram || int(in.ProgramIDIndex) >= len(c.msg.AccountKeys) || !makesAccount(c.msg.AccountKeys[in.ProgramIDIndex], in.Data) {
+		return nil
+	}
+	account, okAccount := c.key(in, 0)
+	owner, okOwner := c.key(in, 1)
+	mint, _ := c.key(in, 2) // zero: in a lookup table. Whatever it is, the account is the user's
+	if !okAccount || !okOwner || owner != c.user {
+		return refuse("instruction", "the router makes a token account for somebody else than the user")
+	}
+	if c.made == nil {
+		c.made = make(map[solana.PublicKey]solana.PublicKey)
+	}
+	c.made[account] = mint
+	return nil
+}
+
 // amounts is what a router is asked for.
 type amounts struct {
 	in, quoted    uint64

@@ -102,6 +102,18 @@ func honest() []solana.Instruction {
 	}
 }
 
+// byMade is solQuote by a wrapped SOL account of Jupiter's making.
+func byMade(owner solana.PublicKey) []solana.Instruction {
+	made, usdc := solana.PublicKey{0: 77, 31: 1}, ata(user, swapcast.USDC())
+	return []solana.Instruction{
+		instruction(jupiterProgram, []byte{0x93, 0xf1, 0x7b, 0x64, 0xf4, 0x84, 0xae, 0x76, 255}, made, owner, swapcast.NativeMint(), solana.TokenProgramID, solana.SystemProgramID),
+		transfer(made, 100_000_000),
+		instruction(solana.TokenProgramID, []byte{17}, made),
+		jupiterRoute(100_000_000, 15_000_000, 50, usdc),
+		instruction(solana.TokenProgramID, []byte{9}, made, user, user),
+	}
+}
+
 func build(t testing.TB, payer solana.PublicKey, list ...solana.Instruction) []byte {
 	t.Helper()
 	tx, err := solana.NewTransaction(list, solana.Hash{9}, solana.TransactionPayer(payer))
@@ -157,6 +169,9 @@ func TestCheck(t *testing.T) {
 		{"route_v2 to a stranger by its other account", build(t, user, replace(6, routeV2(8, 100_000_000, 15_000_000, 50, 0, usdc, ata(stranger, swapcast.USDC())))...), "destination"},
 		{"cut off route_v2", build(t, user, replace(6, instruction(jupiterProgram, []byte{0xbb, 0x64, 0xfa, 0xcc, 0x31, 0xc4, 0xaf, 0x14, 1}, user, stranger, usdc, user, user, user, user, jupiterProgram))...), "instruction"},
 		{"a form nobody knows", build(t, user, replace(6, instruction(jupiterProgram, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9}, user, usdc))...), ""},
+		{"wrapped in an account that the router makes", build(t, user, byMade(user)...), ""},
+		{"one that it makes for a stranger", build(t, user, byMade(stranger)...), "instruction"},
+		{"one that nobody makes", build(t, user, byMade(user)[1:]...), "instruction"},
 		{"dear", build(t, user, replace(1, instruction(solana.ComputeBudget, u64(3, 1<<63)))...), "priority_fee"},
 		{"endless", build(t, user, replace(0, instruction(solana.ComputeBudget, u32(2, 2_000_000)))...), "compute"},
 		{"a heap frame", build(t, user, replace(0, instruction(solana.ComputeBudget, u32(1, 65536)))...), ""},
