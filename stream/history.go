@@ -300,9 +300,9 @@ func (h *history) lastBefore(t *topic, position uint64) (seq uint64, whole bool)
 }
 
 // refill gives subscriptions that are behind the next entries that they lack,
-// in the order of positions, at most limit. until tells how far the shard is with
-// a topic: what is newer it will deliver itself. The entries are valid until the
-// next call with the same dst.
+// in the order of positions, at least limit where there are as many. until tells how
+// far to go with a topic, and is called with mu held: what is newer the shard will
+// deliver itself. The entries are valid until the next call with the same dst.
 func (h *history) refill(subs []*subscription, until func(*topic) uint64, limit int, dst []refilled) []refilled {
 	h.mu.Lock()
 	defer h.mu.Unlock()

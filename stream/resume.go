@@ -271,6 +271,12 @@ func (s *shard) refillConn(c *conn) {
 // lets them go live once none lacks any.
 func (s *shard) refillTrades(c *conn, subs []*subscription) {
 	known := func(t *topic) uint64 { return t.shards[s.index].seqs[laneTrades] }
+	if c.sse {
+		// All that was published, whether the shard has taken it up or not: it knows
+		// some topics further than others, and what of these still waits in its queue
+		// would come behind what is newer, out of the order of positions.
+		known = func(t *topic) uint64 { return t.past.lastSeq }
+	}
 	s.refills = s.srv.history.refill(subs, known, refillChunk, s.refills[:0])
 	replayed := 0
 	for i := range s.refills {
@@ -292,7 +298,10 @@ func (s *shard) refillTrades(c *conn, subs []*subscription) {
 	}
 	s.srv.opts.Metrics.replay(replayed)
 	clear(s.refills)
-	behind := slices.ContainsFunc(subs, func(sub *subscription) bool { return sub.next <= known(sub.topic) })
+	behind := len(s.refills) >= refillChunk // else it was all that there is; what is published since waits in the queue
+	if !c.sse {
+		behind = slices.ContainsFunc(subs, func(sub *subscription) bool { return sub.next <= known(sub.topic) })
+	}
 	for _, sub := range subs {
 		sub.behind = behind
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -193,4 +194,55 @@ func TestEventsGoOnProperty(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Of two assets the shard knows one further than the other: it has listened to the
+// first one before, whose newest trade waits in its queue, and learns of the second
+// one only now. What a stream resumes with is in the order of positions all the
+// same; else who is cut in between would never get the first one's.
+func TestEventsGoOnInOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Shards: 1})
+	listens := r.dial("")
+	listens.send(`{"action":"subscribe","channel":"trades","assets":%q,"id":"1"}`, mint(1))
+	listens.next()
+	query := "channel=trades&assets=" + mint(1).String() + "," + mint(2).String()
+	es := r.events(query)
+	es.next()
+	id := es.lastID
+	es.close()
+	r.await("it to go", func() bool { return r.Stats().Connections == 1 })
+
+	only := r.shards[0]
+	pause := func() (paused, resume chan struct{}) {
+		paused, resume = make(chan struct{}), make(chan struct{})
+		only.do(item{what: itemCall, call: func(*shard) { close(paused); <-resume }})
+		return paused, resume
+	}
+	paused, resume := pause()
+	<-paused
+	again, goOn := pause() // in the shard's next turn, before what comes now
+	opened := make(chan *eventSource)
+	go func() { opened <- r.events(query, "Last-Event-ID", id) }()
+	r.await("the request", func() bool {
+		only.mu.Lock()
+		defer only.mu.Unlock()
+		return slices.ContainsFunc(only.queue, func(it item) bool { return it.what == itemRequest })
+	})
+	close(resume)
+	<-again
+	r.PublishTrade(trade(1, 1)) // for the turn after
+	r.PublishTrade(trade(2, 2))
+	close(goOn)
+	back := <-opened
+	if m := back.next(); !m.Recovered {
+		t.Errorf("%s", m.raw)
+	}
+	for _, want := range []string{mint(1).String(), mint(2).String()} {
+		if m := back.next(); m.AssetID != want || m.Seq != 1 {
+			t.Errorf("%s, want the trade of %s", m.raw, want)
+		}
+	}
+	r.PublishTrade(trade(1, 3))
+	back.expectBrief("trade #2 3")
 }
