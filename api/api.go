@@ -92,6 +92,8 @@ type Options struct {
 	// Authorized tells whether a request may make and forward transactions; nil means
 	// that everybody may.
 	Authorized func(r *http.Request) bool
+	// Wallets answers what is asked of wallets. Nil means that nobody follows any.
+	Wallets Wallets
 	// Status returns the state of the server at the time of the call.
 	Status func() Status
 	// Ready returns nil when the stream is fresh, else the reason why not,
@@ -162,10 +164,13 @@ func New(o Options) http.Handler {
 		"/asyncapi.json":     h.async.serve,
 		"/healthz":           h.health,
 		"/readyz":            h.ready,
-		// In the contract, not in this version.
-		"/v1/wallets/{owner}/balances":  notImplemented,
-		"/v1/wallets/{owner}/portfolio": notImplemented,
-		"/v1/wallets/{owner}/pnl":       notImplemented,
+	} {
+		h.routes.Handle(pattern, h.readOnly(serve))
+	}
+	for pattern, serve := range map[string]http.HandlerFunc{
+		"/v1/wallets/{owner}/balances":  ofWallet(h, Wallets.Balances),
+		"/v1/wallets/{owner}/portfolio": ofWallet(h, Wallets.Portfolio),
+		"/v1/wallets/{owner}/pnl":       ofWallet(h, Wallets.PnL),
 	} {
 		h.routes.Handle(pattern, h.readOnly(serve))
 	}

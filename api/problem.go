@@ -23,6 +23,8 @@ const (
 	CodeNoRoute          = "no_route"           // 404: no source knows a way from mint to mint
 	CodeNoQuote          = "no_quote"           // 502, 504 at the deadline: every source failed
 
+	CodeTooManyWallets = "too_many_wallets" // 503: no room to follow another wallet
+
 	// Of swaps and transactions.
 	CodeBadKey             = "bad_key"             // 401: no valid API key, where the server asks for one
 	CodeBodyTooLarge       = "body_too_large"      // 413: over MaxBody
@@ -66,6 +68,7 @@ var statuses = map[string]int{
 	CodeNotReady:         http.StatusServiceUnavailable,
 	CodeNoRoute:          http.StatusNotFound,
 	CodeNoQuote:          http.StatusBadGateway,
+	CodeTooManyWallets:   http.StatusServiceUnavailable,
 
 	CodeBadKey:             http.StatusUnauthorized,
 	CodeBodyTooLarge:       http.StatusRequestEntityTooLarge,

@@ -215,6 +215,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	s := readSchemas(t, "https://swapcast.example/openapi.json", api.OpenAPI())
 	o := options()
 	o.Quote = newQuoteWorld(t, nil).quote
+	o.Wallets = fakeWallets{}
 	h := api.New(o)
 	sol := swapcast.NativeMintAddress
 	covered := map[string]bool{}
@@ -238,6 +239,16 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{"/v1/quote", quoteTarget(""), "200"},
 		{"/v1/quote", quoteTarget("&slippageBps=x"), "400"},
 		{"/v1/quote", "/v1/quote?inputMint=" + sol + "&outputMint=" + unseen.String() + "&amount=5", "502"},
+		{"/v1/wallets/{owner}/balances", "/v1/wallets/" + knownOwner.String() + "/balances", "200"},
+		{"/v1/wallets/{owner}/balances", "/v1/wallets/" + sol + "/balances", "200"},
+		{"/v1/wallets/{owner}/balances", "/v1/wallets/nope/balances", "400"},
+		{"/v1/wallets/{owner}/balances", "/v1/wallets/" + fullOwner.String() + "/balances", "503"},
+		{"/v1/wallets/{owner}/portfolio", "/v1/wallets/" + knownOwner.String() + "/portfolio", "200"},
+		{"/v1/wallets/{owner}/portfolio", "/v1/wallets/" + sol + "/portfolio", "200"},
+		{"/v1/wallets/{owner}/portfolio", "/v1/wallets/nope/portfolio", "400"},
+		{"/v1/wallets/{owner}/pnl", "/v1/wallets/" + knownOwner.String() + "/pnl", "200"},
+		{"/v1/wallets/{owner}/pnl", "/v1/wallets/" + sol + "/pnl", "200"},
+		{"/v1/wallets/{owner}/pnl", "/v1/wallets/" + fullOwner.String() + "/pnl", "503"},
 		{"/v1/status", "/v1/status", "200"},
 		{"/healthz", "/healthz", "200"},
 		{"/readyz", "/readyz", "200"},

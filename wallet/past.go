@@ -38,22 +38,29 @@ const maxSpans = 64
 func (p *Positions) Missed(owner solana.PublicKey, slot uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for key, t := range p.wallets {
-		if !owner.IsZero() && key != owner {
-			continue
+	if !owner.IsZero() {
+		if t := p.wallets[owner]; t != nil {
+			p.missed(owner, t, slot)
 		}
-		var until *Event
-		for _, e := range slices.Backward(t.events) {
-			if e.Slot < slot && !p.open(e) {
-				until = e
-				break
-			}
-		}
-		if until == nil && slot > 0 && t.last != nil && t.last.Slot < slot {
-			until = t.last
-		}
-		t.read(key, until)
+		return
 	}
+	for key, t := range p.wallets {
+		p.missed(key, t, slot)
+	}
+}
+
+func (p *Positions) missed(owner solana.PublicKey, t *trail, slot uint64) {
+	var until *Event
+	for _, e := range slices.Backward(t.events) {
+		if e.Slot < slot && !p.open(e) {
+			until = e
+			break
+		}
+	}
+	if until == nil && t.last != nil && t.last.Slot < slot {
+		until = t.last
+	}
+	t.read(owner, until)
 }
 
 // read has the history read down to an event, or all of it.

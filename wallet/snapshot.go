@@ -52,14 +52,18 @@ type Account struct {
 
 // Needs says that changes of a wallet before this slot may have been missed: it is
 // complete once a snapshot of each part from there or later is in, and never before
-// this was said of it once. A zero owner means every wallet.
+// this was said of it by name once. A zero owner means every wallet.
 func (b *Book) Needs(owner solana.PublicKey, slot uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for key, w := range b.wallets {
-		if owner.IsZero() || key == owner {
+	if !owner.IsZero() {
+		if w := b.wallets[owner]; w != nil {
 			w.needs, w.sure = max(w.needs, slot), true
 		}
+		return
+	}
+	for _, w := range b.wallets {
+		w.needs = max(w.needs, slot) // sure or not: that is of each by itself
 	}
 }
 

@@ -147,6 +147,10 @@ func (p *pipeline) run(ctx context.Context) error {
 			p.tick(now.UnixNano())
 		case found := <-p.facts():
 			p.processed.market.Learn(found)
+		case l := <-p.processed.wallets.loads:
+			p.processed.load(l.snapshot)
+			p.confirmed.load(l.snapshot)
+			close(l.done)
 		}
 		// Under load the ticker's turn may come late.
 		if now := time.Now().UnixNano(); now-p.tickedAt > 2*int64(ledgerTick) {
@@ -295,8 +299,7 @@ func (p *pipeline) newTimeline(slot uint64, now int64) {
 	p.settled = 0
 	p.processed.market.Restart()
 	p.confirmed.market.Restart()
-	p.processed.book.Restart()
-	p.confirmed.book.Restart()
+	p.processed.wallets.restart()
 	p.watch.restart()
 	p.corrects.restart()
 	p.feed.restart(slot)

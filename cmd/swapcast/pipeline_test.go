@@ -153,7 +153,7 @@ func TestManyWalletsAreAskedForTogether(t *testing.T) {
 	const many = 9_000
 	started := time.Now()
 	for i := range many {
-		r.onWallet(solana.PublicKey{byte(i), byte(i >> 8), 1}, true)
+		r.wallets.subscribe(solana.PublicKey{byte(i), byte(i >> 8), 1}, true)
 	}
 	if took := time.Since(started); took > 5*time.Second {
 		t.Errorf("%d subscriptions took %v", many, took)
@@ -169,8 +169,13 @@ func TestManyWalletsAreAskedForTogether(t *testing.T) {
 		t.Errorf("%d wallets are followed, want %d", n, many)
 	}
 	for i := range many {
-		r.onWallet(solana.PublicKey{byte(i), byte(i >> 8), 1}, false)
+		r.wallets.subscribe(solana.PublicKey{byte(i), byte(i >> 8), 1}, false)
 	}
+	r.wallets.lookOver(time.Now())
+	if n := len(r.filter().Wallets); n != many {
+		t.Fatalf("%d wallets are asked for just after their clients went, want %d", n, many)
+	}
+	r.wallets.lookOver(time.Now().Add(2 * walletIdle))
 	r.p.watch.update(500)
 	r.p.watch.update(500 + watchAfter + 1)
 	if n := len(r.watch.wallets) + len(r.filter().Wallets); n != 0 {
@@ -212,7 +217,7 @@ func TestFarSlotDoesNotPostponeWallets(t *testing.T) {
 		Slot: swapcast.SlotUpdate{Slot: 1 << 50, Status: swapcast.SlotProcessed},
 	})
 	owner := solana.PublicKey{7}
-	r.onWallet(owner, true)
+	r.wallets.subscribe(owner, true)
 	r.pass(time.Second)
 	if s := r.watch.wallets[owner]; s.from != 1_001 {
 		t.Errorf("followed from slot %d on, want 1001", s.from)

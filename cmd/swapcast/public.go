@@ -25,6 +25,7 @@ func (s *server) publicHandler() http.Handler {
 		Day:            s.day,
 		NewTokens:      s.newTokens,
 		Quote:          s.quote,
+		Wallets:        newWalletAnswers(s),
 		Status:         s.status,
 		Ready:          s.ready,
 		Feed:           s.stream.Feed,

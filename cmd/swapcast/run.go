@@ -19,7 +19,6 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/cache"
-	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/geyser/backfill"
 	"github.com/swapcast/swapcast/market"
 	"github.com/swapcast/swapcast/report"
@@ -27,7 +26,6 @@ import (
 	"github.com/swapcast/swapcast/stream"
 	"github.com/swapcast/swapcast/swap"
 	"github.com/swapcast/swapcast/tokens"
-	"github.com/swapcast/swapcast/wallet"
 )
 
 // server is `swapcast serve`: every part, wired, and the order in which they
@@ -43,6 +41,7 @@ type server struct {
 	confirmed *view
 	stream    *stream.Server
 	watch     *watchList
+	wallets   *wallets
 	rpc       *rpcpool.Pool    // nil without --rpc-url
 	fill      *backfill.Filler // nil without --rpc-url
 	tokens    *tokens.Loader   // nil without --rpc-url
@@ -98,12 +97,17 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	if err := s.openStream(proxies, stages); err != nil {
 		return nil, err
 	}
+	s.openWallets()
 	s.openViews()
 	s.pipeline = newPipeline(s, stages)
 	if err := s.openRPC(); err != nil {
 		return nil, err
 	}
 	if err := s.openCache(); err != nil {
+		return nil, err
+	}
+	if err := s.openKeeper(); err != nil {
+		s.closeRedis()
 		return nil, err
 	}
 	if err := s.openState(ctx); err != nil {
@@ -162,7 +166,7 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 		},
 		OnConn:   s.onConn(),
 		Balances: s.balances,
-		OnWallet: s.onWallet,
+		OnWallet: func(owner solana.PublicKey, on bool) { s.wallets.subscribe(owner, on) },
 		Logger:   s.log.With("component", "stream"),
 		Metrics:  metrics,
 	})
@@ -172,11 +176,11 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 	return nil
 }
 
-// openViews makes the two markets and books. Metrics are of the processed ones:
+// openViews makes the two markets. Metrics are of the processed ones:
 // the confirmed ones are fed with the same, later.
 func (s *server) openViews() {
 	c := s.config
-	open := func(commitment swapcast.Commitment, journal int, m *market.Metrics, w *wallet.Metrics) *view {
+	open := func(commitment swapcast.Commitment, journal int, m *market.Metrics) *view {
 		v := &view{
 			commitment: commitment,
 			stream:     s.stream,
@@ -194,16 +198,14 @@ func (s *server) openViews() {
 				BlockTimeWithin:    blockTimeWithin,
 				Metrics:            m,
 			}),
-			book: wallet.NewBook(wallet.Options{Commitment: commitment, Metrics: w}),
+			book: s.wallets.books[commitment],
 		}
 		v.market.AddTokens(s.upstream.tokens)
 		return v
 	}
-	s.processed = open(swapcast.Processed, journalSwaps, market.NewMetrics(s.registry), wallet.NewMetrics(s.registry))
-	s.confirmed = open(swapcast.Confirmed, 0, nil, nil)
-	for _, owner := range c.wallets {
-		s.onWallet(owner, true)
-	}
+	s.processed = open(swapcast.Processed, journalSwaps, market.NewMetrics(s.registry))
+	s.processed.wallets = s.wallets
+	s.confirmed = open(swapcast.Confirmed, 0, nil)
 }
 
 // blockTimeWithin is for how long candles wait for a first block time: many
@@ -250,68 +252,6 @@ func (s *server) openRPC() error {
 	}
 	s.pipeline.filler = s.fill
 	return nil
-}
-
-// balances are what is known of a wallet, with which a subscription begins.
-func (s *server) balances(owner solana.PublicKey, c swapcast.Commitment) []swapcast.Balance {
-	v := s.processed
-	if c == swapcast.Confirmed {
-		v = s.confirmed
-	}
-	list, _ := v.book.Balances(owner)
-	return list
-}
-
-// onWallet begins or ends to follow a wallet.
-func (s *server) onWallet(owner solana.PublicKey, watched bool) {
-	if watched {
-		if s.processed.book.Watch(owner) && s.confirmed.book.Watch(owner) {
-			s.watch.set(owner, true)
-		}
-	} else {
-		s.processed.book.Unwatch(owner)
-		s.confirmed.book.Unwatch(owner)
-		s.watch.set(owner, s.processed.book.Watched(owner))
-	}
-}
-
-// askForWallets has the sources and the filler asked for the wallets that are
-// followed, whenever those change, until ctx ends. Clients come and go by the
-// thousands: what changes while one request is made, and for a while after it, is
-// in the next one.
-func (s *server) askForWallets(ctx context.Context) error {
-	pause := time.NewTicker(walletPause)
-	defer pause.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.watch.wake:
-		}
-		filter := s.filter()
-		if s.fill != nil {
-			s.fill.SetFilter(filter) // first: what is fetched meanwhile must have the new wallet too
-		}
-		s.upstream.follow(filter)
-		pause.Reset(walletPause)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-pause.C:
-		}
-	}
-}
-
-// walletPause is the shortest time between two changes of what is asked for.
-const walletPause = 100 * time.Millisecond
-
-// filter is what is asked for of the chain.
-func (s *server) filter() geyser.Filter {
-	return geyser.Filter{
-		Programs: dexPrograms(),
-		Wallets:  append(s.watch.list(), s.swaps.sent.Payers()...),
-		Firehose: s.config.Firehose,
-	}
 }
 
 // listen takes both ports.
@@ -362,7 +302,11 @@ func (s *server) run(ctx context.Context) error {
 		s.start(group, upstream, "checkpoint", func(ctx context.Context) error { return s.state.keep(ctx, s.pipeline.checkpoint.Load) })
 	}
 	s.start(group, upstream, "pipeline", s.pipeline.run)
-	s.start(group, upstream, "wallets", s.askForWallets)
+	s.start(group, upstream, "filter", s.askForWallets)
+	s.start(group, upstream, "wallets", s.wallets.run)
+	if s.wallets.keeper != nil {
+		s.start(group, upstream, "wallets over RPC", s.wallets.keeper.Run)
+	}
 	if s.quotes.standIns != nil {
 		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -24,11 +25,14 @@ type view struct {
 	book       *wallet.Book
 	stream     *stream.Server
 
+	wallets *wallets // told what wallets did; of the processed view
+
 	shown shownCandles // by its lock; of the processed view
 
 	update     market.Update
 	retraction market.Retraction
 	balances   []swapcast.Balance
+	owners     []solana.PublicKey // wallets that a step changed
 	moved      []solana.PublicKey // mints that were traded since candles were told
 	movedAt    int64              // at which second all of them were, Unix
 	clock      int64              // the market's time that the stream was told, Unix seconds
@@ -57,7 +61,49 @@ func (v *view) apply(tx *ledger.Tx, blockTime int64) {
 	if len(tx.Changes) > 0 {
 		v.balances = v.book.Apply(tx.TxRef, tx.Index, tx.Changes, v.balances[:0])
 		v.publishBalances(tx.ReceivedAt)
+		v.positions(tx, blockTime)
 	}
+}
+
+// positions takes what a transaction did to wallets, at the prices that it left.
+func (v *view) positions(tx *ledger.Tx, blockTime int64) {
+	if v.wallets == nil {
+		return
+	}
+	t := wallet.Tx{TxRef: tx.TxRef, Index: tx.Index, BlockTime: cmp.Or(blockTime, tx.BlockTime), Swaps: tx.Swaps, Changes: tx.Changes}
+	if t.BlockTime == 0 {
+		t.BlockTime = tx.Changes[0].BlockTime
+	}
+	v.owners = v.wallets.positions.Apply(&t, v.price, v.owners[:0])
+	v.outdated()
+}
+
+// price is what a whole token is worth now.
+func (v *view) price(mint solana.PublicKey) (usd float64, ok bool) {
+	p, ok := v.market.Price(mint)
+	return p.USD, ok && p.Known
+}
+
+// outdated has what is cached of the wallets in owners and balances dropped.
+func (v *view) outdated() {
+	if v.wallets == nil {
+		return
+	}
+	for i := range v.balances {
+		if !slices.Contains(v.owners, v.balances[i].Owner) {
+			v.owners = append(v.owners, v.balances[i].Owner)
+		}
+	}
+	for _, owner := range v.owners {
+		v.wallets.changed(owner)
+	}
+}
+
+// load takes a snapshot of a wallet.
+func (v *view) load(s *wallet.Snapshot) {
+	v.balances, v.owners = v.book.Load(s, v.balances[:0]), append(v.owners[:0], s.Owner)
+	v.publishBalances(0)
+	v.outdated()
 }
 
 // at tells the candles of the second before where a swap is of another one: the
@@ -98,6 +144,10 @@ func (v *view) retract(dead []swapcast.TxRef) {
 	}
 	v.balances = v.book.Retract(dead, v.balances[:0])
 	v.publishBalances(0)
+	if v.wallets != nil {
+		v.owners = v.wallets.positions.Retract(dead, v.owners[:0])
+		v.outdated()
+	}
 }
 
 // correct tells a candle that is not what it was said to be, where somebody
@@ -210,6 +260,7 @@ func (p *pipeline) settle() {
 	p.settled = settled
 	p.processed.market.Settle(settled)
 	p.processed.book.Settle(settled)
+	p.processed.wallets.positions.Settle(settled)
 }
 
 // confirm takes a slot of the confirmed chain.
@@ -238,6 +289,7 @@ func (p *pipeline) gap(step *ledger.Step) {
 	p.log.Error("slots are lost: no stream brought them and they cannot be had elsewhere",
 		"from", step.Slot, "to", step.To, "slots", step.To-step.Slot+1, "reason", step.Reason)
 	p.stream.PublishGap(&swapcast.Gap{FromSlot: step.Slot, ToSlot: step.To, Reason: step.Reason})
+	p.processed.wallets.gap(step.Slot, step.To)
 }
 
 func refs(step *ledger.Step) []swapcast.TxRef {
