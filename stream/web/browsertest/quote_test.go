@@ -56,7 +56,7 @@ func TestQuoteBox(t *testing.T) {
 	ask("0.1")
 	p.until("the answer", `/^0\.1 SOL brings 14\.9\d+ USDC simulated/.test(document.querySelector('#quote-answer').innerText)`)
 	p.until("every source", `document.querySelectorAll('#quote-rows tr').length === 5`)
-	for cell, want := range []string{"jupiter", "14.9925", "", "", ""} {
+	for cell, want := range []string{"jupiter", "14.992491", "", "", ""} {
 		if got := eval[string](p, text("quote-rows", 0, cell)); want != "" && got != want {
 			t.Errorf("cell %d of the first source reads %q, want %q", cell, got, want)
 		}

@@ -10,6 +10,9 @@ export const USDC = 'EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v';
 const KNOWN = new Map([[SOL, { symbol: 'SOL', decimals: 9 }], [USDC, { symbol: 'USDC', decimals: 6 }]]);
 const MOST_RAW = 2n ** 64n - 1n;
 
+/** What a quote was judged by that is not the chain now. */
+const FEEDS = { simulated: 'simulated', replay: 'replay', unknown: 'chain not known yet' };
+
 /** What became of a source, for a person. */
 const OUTCOMES = {
   ok: 'answered', no_route: 'no route', timeout: 'too late', error: 'failed', rejected: 'not believed',
@@ -139,7 +142,7 @@ export class Quote {
     if (a.priceImpactPct !== null) facts.push(`price impact ${(Number(a.priceImpactPct) * 100).toFixed(2)}%`);
     facts.push(`${a.hops} hop${a.hops === 1 ? '' : 's'}`, `${a.elapsedMs} ms`);
     const kind = [];
-    if (a.feed) kind.push(make('span', 'tag', a.feed === 'replay' ? 'replay' : 'simulated'));
+    if (a.feed) kind.push(make('span', 'tag', FEEDS[a.feed] ?? a.feed));
     if (!a.executable) kind.push(make('span', 'tag', 'indication only'));
     this.#parts.answer.append(
       make('strong', '', `${wholeAmount(a.inAmount, given)} ${this.#name(a.inputMint)} brings ${wholeAmount(a.outAmount, wanted)} ${out}`), ' ', ...kind,
