@@ -98,6 +98,14 @@ drill-short: ## The drills of `make test`: 60,000 swaps under all faults; a filt
 drill-faults: build ## Show what each fault does by itself, and two endpoints' latency: loadtest/drill/RESULTS.md
 	@$(GO) run ./loadtest/drill -table loadtest/drill/RESULTS.md
 
+.PHONY: prometheus-test
+prometheus-test: test-deps ## Check the alert rules with their unit tests, and each query of the dashboards against a running server
+	@CI=true $(GO) test -count 1 -v -run 'TestAlerts|TestQueries|TestMetricLabels' ./cmd/swapcast | grep -v '^=== '
+
+.PHONY: dashboards
+dashboards: ## Write the Grafana dashboards from deploy/grafana/dashboards.go
+	@$(GO) run ./deploy/grafana
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)
 	@scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'

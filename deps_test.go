@@ -53,6 +53,7 @@ var ownImports = []struct {
 	{"api", []string{".", "stream/wire", "quote", "swap"}},
 	{"report", nil}, // to a Sentry server; it knows nothing of ours
 	{"report/reporttest", nil},
+	{"deploy/grafana", nil}, // writes the dashboards
 	{"rpcpool", []string{"."}}, // Solana RPC endpoints, asked in turn
 	{"tokens", []string{".", "rpcpool"}},
 	{"rpctest", []string{".", "geyser", "geyser/capture"}}, // an RPC server, for tests and drills

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Go: a C compiler for the race detector,
-# Chromium for the page's test, Redis for the cache's, Node.js with the pinned packages of each
+# Chromium for the page's test, Redis for the cache's, Prometheus for its rules and the dashboards, Node.js with the pinned packages of each
 # package-lock.json in the tree, and k6. What is there already is left alone,
 # so a second run takes no time. Running and building the program needs none
 # of this.
@@ -17,6 +17,7 @@ have cc || packages+=(gcc libc6-dev)
 have_chromium || packages+=(chromium)
 have npm || packages+=(nodejs npm)
 have redis-server || packages+=(redis-server)
+{ have prometheus && have promtool; } || packages+=(prometheus)
 
 if ((${#packages[@]} > 0)); then
 	if ! have apt-get; then
@@ -44,8 +45,13 @@ if ((${#packages[@]} > 0)); then
 		echo "test-deps: apt-get could not install ${packages[*]}" >&2
 		exit 1
 	fi
+	# Debian starts it as a service, on the port of our admin listener. The tests
+	# start their own.
+	if [[ " ${packages[*]} " == *" prometheus "* ]] && have systemctl; then
+		"${sudo[@]}" systemctl disable --now prometheus >/dev/null 2>&1 || true
+	fi
 else
-	echo "test-deps: C compiler, Chromium, npm and Redis are there"
+	echo "test-deps: C compiler, Chromium, npm, Redis and Prometheus are there"
 fi
 
 # --- npm packages -----------------------------------------------------------
