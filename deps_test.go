@@ -49,6 +49,7 @@ var ownImports = []struct {
 	{"stream/wire", []string{"."}},
 	{"stream/client", []string{".", "stream/wire"}},
 	{"stream/web", nil},
+	{"relay", []string{".", "stream", "stream/wire"}}, // from ingests to edges
 	{"stream/web/browsertest", nil}, // tests only
 	{"api", []string{".", "stream/wire", "quote", "swap"}},
 	{"report", nil}, // to a Sentry server; it knows nothing of ours
@@ -105,7 +106,7 @@ var homes = []struct {
 	{"golang.org/x/sys", []string{"stream"}},
 	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/...", "quote", "report"}},
 	{"github.com/sony/gobreaker/v2", []string{"quote", "cache"}},
-	{"github.com/redis/go-redis/v9", []string{"cache/...", "cmd/swapcast"}},
+	{"github.com/redis/go-redis/v9", []string{"cache/...", "relay", "cmd/swapcast"}},
 	{"github.com/maypok86/otter/v2", []string{"cache"}},
 	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/...", "quote"}},
 	{"github.com/sony/gobreaker/v2", []string{"quote"}},

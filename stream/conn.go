@@ -56,6 +56,8 @@ type allowance struct {
 	bad    int          // refused requests in a row
 	over   bool         // the shard was asked to end the connection over its pings
 	asking *RequestInfo // the message that is being read; nil where nobody is told
+
+	unserved end // why the last request could not be served; code 0: it could
 }
 
 // delivery is what there is to write to a client. Owned by the shard.
@@ -88,8 +90,12 @@ func (c *conn) run() {
 	var e end
 	if c.sse {
 		c.first.info = c.hooks.opening(c.first)
-		c.shard.do(item{what: itemRequest, conn: c, request: c.first})
-		e = c.readStream()
+		if e = c.follow(c.first); e.code != 0 {
+			c.shard.do(item{what: itemEnd, conn: c, end: e})
+		} else {
+			c.shard.do(item{what: itemRequest, conn: c, request: c.first})
+			e = c.readStream()
+		}
 	} else {
 		c.guard(func() { e = c.read() })
 	}
@@ -231,7 +237,7 @@ func (c *conn) message(typ websocket.MessageType, data []byte) end {
 	switch {
 	case refused.Code == "":
 		c.bad = 0
-		return end{}
+		return c.unserved
 	case refused.Code == wire.TooManySubscriptions: // understood, but too much
 		c.refuse(refused)
 		c.bad = 0

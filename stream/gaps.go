@@ -18,6 +18,10 @@ func (s *Server) PublishGap(g *swapcast.Gap) {
 	}
 }
 
+// RecordGap is PublishGap for a gap that those who listen have been told: who
+// resumes from before it will be.
+func (s *Server) RecordGap(g *swapcast.Gap) { s.history.record(g) }
+
 // gapFrames are the frames of one gap by what they are about, so that each is
 // made once for all of a shard's clients.
 type gapFrames struct {

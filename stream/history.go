@@ -170,6 +170,15 @@ func (h *history) forget(t *topic) uint64 {
 	return t.past.lastPosition
 }
 
+// skip forgets a topic's past, and has it go on behind seq: what is missing until
+// there is not known.
+func (h *history) skip(t *topic, seq uint64) {
+	h.forget(t)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.past = past{lastSeq: seq, lastPosition: h.position, forgotten: h.position}
+}
+
 // count is how many entries there are.
 func (p *past) count() int {
 	n := len(p.blocks)

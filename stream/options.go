@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,6 +56,19 @@ type Options struct {
 	// connection's own goroutine and outside all locks; a slow one delays only
 	// that client's requests. What it returns is told what becomes of it.
 	OnConn func(ConnInfo) ConnHooks
+
+	// Epoch names the numbering where it is not the server's own, but that of the
+	// updates given to Relay: several servers of one Epoch are the same to a client
+	// that resumes trades. Empty: the server numbers by itself, and makes an epoch of
+	// its own. Events of server-sent events name the run in any case.
+	Epoch string
+
+	// Follow is called before a client's subscription begins, with what it is to:
+	// once it returns, Relay has been given the last state of each subject, and its
+	// last trades. It runs on the connection's own goroutine; ctx ends after some
+	// seconds. On an error the client is closed with 1013, so that it comes again.
+	// Listened tells when a subject is needed no more. Nil: nothing has to be done.
+	Follow func(ctx context.Context, subjects []Subject) error
 
 	// Candle returns the newest candle of a mint and interval, with which a
 	// subscription to candles begins; false where there is none. It is called by

@@ -75,6 +75,9 @@ func (c *conn) subscription(r *wire.Request) wire.Error {
 		return refused
 	}
 	c.asking.asked(q)
+	if c.unserved = c.follow(q); c.unserved.code != 0 {
+		return wire.Error{}
+	}
 	q.info, c.asking = c.asking, nil // the shard tells it
 	c.shard.do(item{what: itemRequest, conn: c, request: q})
 	return wire.Error{}

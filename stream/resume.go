@@ -54,7 +54,7 @@ func (s *shard) missed(t *topic, ch channel, from *since) missed {
 	known := t.shards[s.index].seqs[ch.lane()]
 	fresh := missed{next: known + 1}
 	seq, named := from.seqs[t.id]
-	if from.epoch != s.srv.epoch {
+	if !s.srv.knows(from) {
 		switch {
 		case ch == chanTrades && (named || from.positioned):
 			return s.missedOfRun(t, known, from)
@@ -90,6 +90,18 @@ func (s *shard) missedOfRun(t *topic, known uint64, from *since) missed {
 	m.gap.Reason, m.whole = wire.GapNewEpoch, false
 	return m
 }
+
+// knows tells whether a client's numbers are this server's.
+func (s *Server) knows(from *since) bool {
+	if from.positioned {
+		return from.epoch == s.run
+	}
+	return from.epoch == s.epoch
+}
+
+// relayed tells that others number as this server does. That holds for prices,
+// trades and retracts: candles and balances are numbered by each server for itself.
+func (s *Server) relayed() bool { return s.opts.Epoch != "" }
 
 // missedTrades: what the history has is given again.
 func (s *shard) missedTrades(t *topic, known, seq uint64, from *since) missed {
@@ -141,7 +153,7 @@ func (s *shard) missedCandles(t *topic, known, seq uint64, from *since) missed {
 		to = min(max(k.since, k.final), known)
 		ended = seq < to || k.final > known // a final one on its way may not be the only one
 	}
-	if ended {
+	if ended || s.srv.relayed() && !from.positioned {
 		m.gap = gapOf(t, chanCandles, wire.GapNoHistory)
 		m.gap.FromSeq, m.gap.ToSeq = min(seq+1, to), to
 	}
@@ -152,7 +164,7 @@ func (s *shard) missedCandles(t *topic, known, seq uint64, from *since) missed {
 // missedBalances: what the wallet holds comes, if somebody knows it.
 func (s *shard) missedBalances(t *topic, known, seq uint64, from *since) missed {
 	m := missed{next: known + 1}
-	if s.srv.opts.Balances == nil && (from.positioned || seq != known) {
+	if s.srv.opts.Balances == nil && (from.positioned || seq != known || s.srv.relayed()) {
 		m.gap = gapOf(t, chanBalances, wire.GapNoHistory)
 		m.gap.FromSeq, m.gap.ToSeq = min(seq+1, known), known
 	}

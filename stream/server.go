@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -26,7 +27,8 @@ type Server struct {
 	watch      *watch // nil: nobody asks
 	shards     []*shard
 	door       *door
-	epoch      string
+	epoch      string // names the numbering
+	run        string // names this run, whose positions are its own
 	started    time.Time
 	sweepEvery time.Duration
 	buffers    buffers
@@ -59,12 +61,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream: %w", err)
 	}
+	run := strconv.FormatUint(rand.Uint64N(1<<40), 36)
 	s := &Server{
 		opts:    o,
 		history: newHistory(&o.Limits),
 		watch:   newWatch(o.OnWallet),
 		door:    newDoor(&o.Limits),
-		epoch:   strconv.FormatUint(rand.Uint64N(1<<40), 36),
+		epoch:   cmp.Or(o.Epoch, run),
+		run:     run,
 		started: time.Now(), // monotonic; Options.Now only makes stamps
 	}
 	s.registry = newRegistry(&o, s.history, s.watch)
@@ -191,7 +195,8 @@ func (s *Server) Authorized(r *http.Request) bool {
 	return keys == nil || keys.find(secret(r, r.URL.Query())) != nil
 }
 
-// Epoch names this run of the server: a seq counts within one epoch.
+// Epoch names this run of the server, or what Options.Epoch says: a seq counts within
+// one epoch.
 func (s *Server) Epoch() string { return s.epoch }
 
 // Stats returns a moment's view.

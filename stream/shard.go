@@ -201,7 +201,7 @@ func (s *shard) flushAll() bool {
 // fill gathers what can leave for a connection in one write.
 func (s *shard) fill(c *conn) ([]byte, []mark) {
 	if c.sse {
-		return c.box.fillEvents(s.buf[:0], s.marks[:0], s.srv.epoch)
+		return c.box.fillEvents(s.buf[:0], s.marks[:0], s.srv.run)
 	}
 	return c.box.fill(s.buf[:0], s.marks[:0], c.form, c.batch)
 }

@@ -229,7 +229,7 @@ const heartbeat = ":\n\n"
 // that the client is to get comes after it.
 func (s *shard) position(r *request, granted []*topic) uint64 {
 	switch {
-	case r.since != nil && r.since.epoch == s.srv.epoch:
+	case r.since != nil && s.srv.knows(r.since):
 		return r.since.position
 	case r.since != nil && r.channel == chanTrades:
 		return 0 // all that is kept of this run

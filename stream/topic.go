@@ -34,7 +34,8 @@ type topic struct {
 	seqs    [lanes]uint64  // of the last published
 	price   swapcast.Price // valid where priced
 	priced  bool
-	priceTS int64 // Unix milliseconds
+	priceTS int64  // Unix milliseconds
+	relayed *frame // the last price where it was encoded elsewhere; nil: it was not
 	candle  candleState
 	status  statusState
 	wanted  [lanes]uint64 // bit i: shard i has subscribers
@@ -102,6 +103,10 @@ func (t *topic) leave(sh *shard, ch channel) {
 
 // priceSnapshot encodes the last price, or that there is none. Called with mu held.
 func (t *topic) priceSnapshot(s *Server) *frame {
+	if t.relayed != nil {
+		message := t.relayed.payload()
+		return newFrame(kindPrice, len(message)+len(`,"snapshot":true`), func(dst []byte) []byte { return wire.AppendAsSnapshot(dst, message) })
+	}
 	p, m := &t.price, wire.Meta{Seq: t.seqs[lanePrices], TS: t.priceTS, Feed: s.Feed(), Snapshot: true}
 	if !t.priced {
 		p, m.TS = &swapcast.Price{Mint: t.key, Commitment: t.commitment}, s.opts.Now().UnixMilli()
