@@ -172,9 +172,9 @@ func (l *lane) turn(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	if fence != l.fence {
-		// Nobody else led meanwhile: then Redis has lost the lease, and may have lost
-		// the numbers.
-		if l.fence == 0 || l.p.follows.Load() != l.fence {
+		// Where nobody else led meanwhile, as far as Redis knows, it has lost the lease,
+		// and may have lost the numbers.
+		if before := l.p.follows.Load(); before != 0 && before != l.fence {
 			clear(l.numbers)
 		}
 		l.fence = fence
