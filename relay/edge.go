@@ -71,7 +71,7 @@ func (e *Edge) Leader() (Leader, bool) {
 // the reason why not.
 func (e *Edge) Ready() error {
 	if ago := e.opts.Now().Sub(time.Unix(0, e.heard.Load())); ago > silentAfter {
-		return errors.New("Redis does not answer")
+		return errors.New("no answer from Redis")
 	}
 	l := e.leading.Load()
 	if l == nil {

@@ -37,6 +37,8 @@ type timedGap struct {
 const maxGaps = 64
 
 // gapScript writes a gap, unless the last ones say the same, and publishes it.
+//
+//nolint:gochecknoglobals // a constant: go-redis hashes it once
 var gapScript = redis.NewScript(`
 for _, e in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
   if e[2][2] == ARGV[1] then return '0' end

@@ -35,15 +35,15 @@ type lane struct {
 	lost    lostOps // trades that found no room
 
 	// owned by run
-	fence  uint64 // under which logs was read
-	logs   map[id]*assetLog
+	fence uint64 // under which logs was read
+	logs  map[id]*assetLog
 	// numbers are those of logs that are to be read again: what Redis has is not below
 	// them unless it has lost it.
 	numbers map[id]*assetLog
-	swept  int64 // when logs was looked through last
-	batch  []op
-	groups map[id]*group
-	order  []*group
+	swept   int64 // when logs was looked through last
+	batch   []op
+	groups  map[id]*group
+	order   []*group
 }
 
 // lostOps are trades that found no room in a queue: of which slots, and when the last.

@@ -29,6 +29,8 @@ type Leader struct {
 // microseconds. ARGV: id, milliseconds, info, own fence; "1" of who has seen another
 // one lead a moment ago: where Redis has forgotten that one, it goes first; and "1" of
 // who is not healthy: a standby that is goes first.
+//
+//nolint:gochecknoglobals // a constant: go-redis hashes it once
 var renewScript = redis.NewScript(`
 local holder = redis.call('HGET', KEYS[1], 'id')
 if holder and holder ~= ARGV[1] then
@@ -54,6 +56,8 @@ return {fence, before}
 `)
 
 // releaseScript gives the own lease up; with a second key only where that is there.
+//
+//nolint:gochecknoglobals // a constant: go-redis hashes it once
 var releaseScript = redis.NewScript(`
 if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
 if redis.call('HGET', KEYS[1], 'id') == ARGV[1] then return redis.call('DEL', KEYS[1]) end

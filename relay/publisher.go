@@ -34,7 +34,7 @@ type Publisher struct {
 	fence atomic.Uint64 // of the lease; 0: another one leads
 	// follows is the fence before the present one, 0 where Redis knows of none.
 	follows atomic.Uint64
-	since atomic.Int64  // Unix nanoseconds since when this one leads
+	since   atomic.Int64 // Unix nanoseconds since when this one leads
 	// until is up to when a standby may forget, Unix nanoseconds: what came before
 	// was told by who leads. Written by the lease's goroutine.
 	until  atomic.Int64

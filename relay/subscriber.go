@@ -37,7 +37,9 @@ const incomingSize = 4096
 // long once more it is given up.
 const silence = 3 * time.Second
 
-func newSubscriber(e *Edge) subscriber { return subscriber{e: e, incoming: make(chan any, incomingSize)} }
+func newSubscriber(e *Edge) subscriber {
+	return subscriber{e: e, incoming: make(chan any, incomingSize)}
+}
 
 // subscribe asks for a channel. An error is not final: go-redis asks again when it
 // has a connection.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,8 +43,8 @@ func txName(slot uint64, s solana.Signature) string {
 // readTold reads the names of a log, the newest first.
 func readTold(names []string) told {
 	t := make(told)
-	for i := len(names) - 1; i >= 0; i-- {
-		fields := strings.Split(names[i], " ")
+	for _, name := range slices.Backward(names) {
+		fields := strings.Split(name, " ")
 		switch {
 		case len(fields) == 4 && fields[0] == "T":
 			index, err := strconv.Atoi(fields[3])

@@ -64,6 +64,15 @@
 // the JSON once, when the first connection wants it, and shared by all. That is why
 // there is no compression with a context from one message to the next.
 //
+// # One of several
+//
+// Relay takes updates that another one has numbered and encoded, under an epoch of
+// its own (Options.Epoch): then several servers are one to a client that resumes
+// trades. Options.Follow is called for what a client wants before its subscription
+// begins. Candles and balances each server numbers for itself, so that who comes
+// from another one with since is told of a gap in them; the ids of server-sent
+// events are of one run.
+//
 // # How it writes
 //
 // coder/websocket does the handshake, reads, and answers control frames; data
