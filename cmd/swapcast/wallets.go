@@ -1,6 +1,7 @@
 package main
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"log/slog"
@@ -36,17 +37,19 @@ type wallets struct {
 	mu sync.Mutex
 	// guarded by mu
 	followed map[solana.PublicKey]*followed
+	spare    list.List                     // of owners whom only HTTP requests keep, the longest unasked first
 	dirty    map[solana.PublicKey]struct{} // what is cached of them is old
 }
 
 // followed is a wallet that is followed, and why.
 type followed struct {
-	pinned     bool // by a flag
-	subscribed bool // by clients of the stream
-	until      time.Time
-	since      time.Time // from when on it is asked for
-	sure       bool      // everything from some slot on is known to come
-	restored   bool      // what was stored of it is in
+	pinned     bool          // by a flag
+	subscribed bool          // by clients of the stream
+	until      time.Time     // of one in spare
+	spare      *list.Element // its place there; nil: it is pinned or subscribed
+	since      time.Time     // from when on it is asked for
+	sure       bool          // everything from some slot on is known to come
+	restored   bool          // what was stored of it is in
 }
 
 // walletLoad is a snapshot on its way to the books.
@@ -193,6 +196,7 @@ func (w *wallets) pin(owner solana.PublicKey) {
 	defer w.mu.Unlock()
 	if f := w.follow(owner); f != nil {
 		f.pinned = true
+		w.asked(owner, f)
 	}
 }
 
@@ -208,7 +212,7 @@ func (w *wallets) subscribe(owner solana.PublicKey, on bool) {
 		return // refused, which is counted; there is room for all that may subscribe
 	}
 	f.subscribed = on
-	f.until = time.Now().Add(w.idle)
+	w.asked(owner, f)
 }
 
 // touch says that somebody asks about a wallet. The error is errTooManyWallets.
@@ -219,8 +223,23 @@ func (w *wallets) touch(owner solana.PublicKey) error {
 	if f == nil {
 		return errTooManyWallets
 	}
-	f.until = time.Now().Add(w.idle)
+	w.asked(owner, f)
 	return nil
+}
+
+// asked notes that somebody wants a wallet now: those that nobody holds go in the
+// order in which this was last so. Called with mu held.
+func (w *wallets) asked(owner solana.PublicKey, f *followed) {
+	f.until = time.Now().Add(w.idle)
+	switch held := f.pinned || f.subscribed; {
+	case held && f.spare != nil:
+		w.spare.Remove(f.spare)
+		f.spare = nil
+	case !held && f.spare == nil:
+		f.spare = w.spare.PushBack(owner)
+	case !held:
+		w.spare.MoveToBack(f.spare)
+	}
 }
 
 // follow finds a wallet or begins to follow it; nil where there is no room. Where
@@ -237,8 +256,7 @@ func (w *wallets) follow(owner solana.PublicKey) *followed {
 	}
 	w.books[1].Watch(owner)
 	w.positions.Watch(owner)
-	now := time.Now()
-	f := &followed{since: now, until: now.Add(w.idle)}
+	f := &followed{since: time.Now()}
 	w.followed[owner] = f
 	w.watch.set(owner, true)
 	if w.store == nil {
@@ -256,22 +274,19 @@ func (w *wallets) follow(owner solana.PublicKey) *followed {
 
 // makeRoom drops the wallet that nobody has asked about for longest.
 func (w *wallets) makeRoom() bool {
-	var oldest solana.PublicKey
-	var at time.Time
-	for owner, f := range w.followed {
-		if !f.pinned && !f.subscribed && (at.IsZero() || f.until.Before(at)) {
-			oldest, at = owner, f.until
-		}
-	}
-	if at.IsZero() {
+	oldest := w.spare.Front()
+	if oldest == nil {
 		return false
 	}
-	w.drop(oldest, "room")
+	w.drop(oldest.Value.(solana.PublicKey), "room")
 	return true
 }
 
 // drop ends to follow a wallet. Called with mu held.
 func (w *wallets) drop(owner solana.PublicKey, reason string) {
+	if f := w.followed[owner]; f.spare != nil {
+		w.spare.Remove(f.spare)
+	}
 	delete(w.followed, owner)
 	w.books[0].Unwatch(owner)
 	w.books[1].Unwatch(owner)
@@ -384,11 +399,14 @@ func (w *wallets) lookOver(now time.Time) {
 	slot := w.slot()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for owner, f := range w.followed {
-		if !f.pinned && !f.subscribed && now.After(f.until) {
-			w.drop(owner, "idle")
-			continue
+	for first := w.spare.Front(); first != nil; first = w.spare.Front() {
+		owner := first.Value.(solana.PublicKey)
+		if !now.After(w.followed[owner].until) {
+			break
 		}
+		w.drop(owner, "idle")
+	}
+	for owner, f := range w.followed {
 		if f.sure || slot == 0 || now.Sub(f.since) < walletSettles {
 			continue
 		}
