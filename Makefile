@@ -106,6 +106,10 @@ prometheus-test: test-deps ## Check the alert rules with their unit tests, and e
 dashboards: ## Write the Grafana dashboards from deploy/grafana/dashboards.go
 	@$(GO) run ./deploy/grafana
 
+.PHONY: cache-drill
+cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault
+	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep -v '^=== '
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)
 	@scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'

@@ -9,7 +9,7 @@ import (
 // Spec says how a function is cached.
 type Spec struct {
 	// Name makes the keys: "portfolio:{0}:value", where {0} is the first
-	// argument. Each argument needs a place. What comes before the first colon is
+	// argument. Each argument needs a place, and each function a name of its own. What comes before the first colon is
 	// the label of swapcast_cache_computes_total.
 	Name string
 

@@ -10,11 +10,10 @@ import (
 )
 
 // Keys of functions are made of their Spec's name with the arguments in its
-// places, each between < and >: portfolio:{0}:value and 7xK give
-// portfolio:<7xK>:value. Names hold neither of the two, and arguments have them
-// escaped, so name and arguments can be read back from the key: two functions,
-// or two lists of arguments, never share one. FuzzKeys holds that against a
-// reader of keys.
+// places, each with its number between < and >: portfolio:{0}:value and 7xK give
+// portfolio:<0:7xK>:value. Names hold neither of the two, and arguments have them
+// escaped, so name and arguments can be read back from the key: two names, or
+// two lists of arguments, never share one. FuzzKeys tries.
 
 // template is a Spec's name, or one of its tags, in pieces.
 type template struct {
@@ -103,13 +102,17 @@ func appendKey[A any](b []byte, t template, args []argument[A], a A) ([]byte, er
 			b = append(b, p.literal...)
 			continue
 		}
-		b = append(b, '<')
+		b = openArgument(b, p.arg)
 		if b, err = args[p.arg](b, a, true); err != nil {
 			return nil, err
 		}
 		b = append(b, '>')
 	}
 	return b, nil
+}
+
+func openArgument(b []byte, arg int) []byte {
+	return append(strconv.AppendInt(append(b, '<'), int64(arg), 10), ':')
 }
 
 // appendKeyOfString is appendKey for one argument that is a string. It calls
@@ -120,7 +123,7 @@ func appendKeyOfString(b []byte, t template, a string) []byte {
 			b = append(b, p.literal...)
 			continue
 		}
-		b = append(appendText(append(b, '<'), a, true), '>')
+		b = append(appendText(openArgument(b, p.arg), a, true), '>')
 	}
 	return b
 }
