@@ -75,6 +75,12 @@ func hear(r *report.Reporter, log *slog.Logger) *slog.Logger {
 	return slog.New(r.Handler(log.Handler(), "geyser", "quote", "rpc"))
 }
 
+// reporting begins to send; what it returns ends that.
+func (s *server) reporting() (end func()) {
+	s.report.Start()
+	return func() { s.endReport(flushPatience) }
+}
+
 // endReport sends what waits.
 func (s *server) endReport(patience time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -286,8 +286,7 @@ func (s *server) run(ctx context.Context) error {
 	admin := &http.Server{Handler: s.adminHandler()}
 	limitHTTP(admin, 5*time.Minute) // profiles take as long as they are asked for
 
-	s.report.Start()
-	defer s.endReport(flushPatience)
+	defer s.reporting()()
 	s.start(group, upstream, "source", s.upstream.serve)
 	for _, e := range s.upstream.endpoints {
 		s.start(group, upstream, "subscriber of "+e.name, func(ctx context.Context) error { return e.subscriber.Run(ctx, s.pipeline.events) })
