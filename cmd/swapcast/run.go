@@ -301,11 +301,7 @@ func (s *server) run(ctx context.Context) error {
 		s.start(group, upstream, "checkpoint", func(ctx context.Context) error { return s.state.keep(ctx, s.pipeline.checkpoint.Load) })
 	}
 	s.start(group, upstream, "pipeline", s.pipeline.run)
-	s.start(group, upstream, "filter", s.askForWallets)
-	s.start(group, upstream, "wallets", s.wallets.run)
-	if s.wallets.keeper != nil {
-		s.start(group, upstream, "wallets over RPC", s.wallets.keeper.Run)
-	}
+	s.startWallets(group, upstream)
 	if s.quotes.standIns != nil {
 		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
 	}

@@ -217,7 +217,7 @@ func (s *server) walletPnL(_ context.Context, owner solana.PublicKey) (api.PnL, 
 func (s *server) walletHistory(owner solana.PublicKey, r *wallet.Report) api.History {
 	h := api.History{State: api.HistoryComplete, Transactions: r.Past.Read, Missing: r.Past.Missing}
 	switch {
-	case s.wallets.keeper == nil && !r.Past.Began:
+	case s.wallets.keeper == nil:
 		h.State = api.HistoryNone
 	case r.Past.Truncated:
 		h.State = api.HistoryTruncated

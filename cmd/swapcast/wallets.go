@@ -10,6 +10,7 @@ import (
 
 	"github.com/gagliardetto/solana-go"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/cache"
@@ -33,13 +34,25 @@ type wallets struct {
 	wake      chan struct{}   // one slot: something is in dirty
 	keeper    *onchain.Keeper // nil without --rpc-url
 	store     walletStore     // nil: nothing is kept for the next run
+	restore   chan struct{}   // one slot: something is to be brought from the store
 
 	mu sync.Mutex
 	// guarded by mu
 	followed map[solana.PublicKey]*followed
 	spare    list.List                     // of owners whom only HTTP requests keep, the longest unasked first
 	dirty    map[solana.PublicKey]struct{} // what is cached of them is old
+	leaving  []leaving                     // what the store lacks of wallets that were dropped
 }
+
+// leaving is what is still to be stored of a wallet that is followed no more.
+type leaving struct {
+	owner solana.PublicKey
+	delta *wallet.Delta
+}
+
+// maxLeaving bounds what waits for Redis of dropped wallets: beyond it nothing of
+// them is stored, and it is read from the chain again.
+const maxLeaving = 10_000
 
 // followed is a wallet that is followed, and why.
 type followed struct {
@@ -50,6 +63,7 @@ type followed struct {
 	since      time.Time     // from when on it is asked for
 	sure       bool          // everything from some slot on is known to come
 	restored   bool          // what was stored of it is in
+	reading    bool          // its whole history is asked for
 }
 
 // walletLoad is a snapshot on its way to the books.
@@ -124,6 +138,7 @@ func (s *server) openWallets() {
 		metrics:  newWalletMetrics(s.registry),
 		loads:    make(chan walletLoad),
 		wake:     make(chan struct{}, 1),
+		restore:  make(chan struct{}, 1),
 		followed: make(map[solana.PublicKey]*followed),
 		dirty:    make(map[solana.PublicKey]struct{}),
 	}
@@ -137,6 +152,9 @@ func (s *server) openWallets() {
 func (s *server) openKeeper() error {
 	w := s.wallets
 	w.cache = s.cache
+	if s.redis != nil && s.upstream.player == nil { // what is played here begins anew with each run
+		w.store = redisWallets{s.redis}
+	}
 	defer func() {
 		for _, owner := range s.config.wallets {
 			w.pin(owner)
@@ -260,9 +278,14 @@ func (w *wallets) follow(owner solana.PublicKey) *followed {
 	w.followed[owner] = f
 	w.watch.set(owner, true)
 	if w.store == nil {
-		f.restored = true
+		f.restored, f.reading = true, true
 		if w.keeper != nil {
 			w.positions.Missed(owner, 0)
+		}
+	} else {
+		select {
+		case w.restore <- struct{}{}:
+		default: // whoever restores has not looked since the last one
 		}
 	}
 	if w.keeper != nil {
@@ -286,6 +309,15 @@ func (w *wallets) makeRoom() bool {
 func (w *wallets) drop(owner solana.PublicKey, reason string) {
 	if f := w.followed[owner]; f.spare != nil {
 		w.spare.Remove(f.spare)
+	}
+	if w.store != nil {
+		switch d := w.positions.Unsaved(owner); {
+		case d == nil:
+		case len(w.leaving) < maxLeaving:
+			w.leaving = append(w.leaving, leaving{owner, d})
+		default:
+			w.metrics.stored.WithLabelValues("save", "dropped").Inc()
+		}
 	}
 	delete(w.followed, owner)
 	w.books[0].Unwatch(owner)
@@ -420,6 +452,18 @@ func (w *wallets) lookOver(now time.Time) {
 	}
 }
 
+// startWallets starts what follows wallets.
+func (s *server) startWallets(group *errgroup.Group, upstream context.Context) { //nolint:revive // as start
+	s.start(group, upstream, "filter", s.askForWallets)
+	s.start(group, upstream, "wallets", s.wallets.run)
+	if s.wallets.keeper != nil {
+		s.start(group, upstream, "wallets over RPC", s.wallets.keeper.Run)
+	}
+	if s.wallets.store != nil {
+		s.start(group, upstream, "wallets in Redis", s.wallets.keepStored)
+	}
+}
+
 // balances are what is known of a wallet, with which a subscription begins.
 func (s *server) balances(owner solana.PublicKey, c swapcast.Commitment) []swapcast.Balance {
 	list, _ := s.wallets.books[min(c, swapcast.Confirmed)].Balances(owner)
@@ -463,10 +507,4 @@ func (s *server) filter() geyser.Filter {
 		Wallets:  append(s.watch.list(), s.swaps.sent.Payers()...),
 		Firehose: s.config.Firehose,
 	}
-}
-
-// walletStore keeps what is settled of wallets for the next run.
-type walletStore interface {
-	load(ctx context.Context, owner solana.PublicKey) (*wallet.Saved, error) // nil: nothing is stored
-	save(ctx context.Context, owner solana.PublicKey, d *wallet.Delta) error
 }
