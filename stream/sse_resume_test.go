@@ -214,8 +214,8 @@ func TestEventsGoOnInOrder(t *testing.T) {
 	r.await("it to go", func() bool { return r.Stats().Connections == 1 })
 
 	only := r.shards[0]
-	pause := func() (paused, resume chan struct{}) {
-		paused, resume = make(chan struct{}), make(chan struct{})
+	pause := func() (chan struct{}, chan struct{}) {
+		paused, resume := make(chan struct{}), make(chan struct{})
 		only.do(item{what: itemCall, call: func(*shard) { close(paused); <-resume }})
 		return paused, resume
 	}
