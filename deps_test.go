@@ -108,8 +108,6 @@ var homes = []struct {
 	{"github.com/sony/gobreaker/v2", []string{"quote", "cache"}},
 	{"github.com/redis/go-redis/v9", []string{"cache/...", "relay", "cmd/swapcast"}},
 	{"github.com/maypok86/otter/v2", []string{"cache"}},
-	{"golang.org/x/time", []string{"stream", "api", "geyser/...", "loadtest/...", "quote"}},
-	{"github.com/sony/gobreaker/v2", []string{"quote"}},
 	{"github.com/HdrHistogram/hdrhistogram-go", []string{"loadtest/swarm"}},
 	// For tests alone: no home.
 	{"go.uber.org/goleak", nil},
