@@ -19,6 +19,7 @@ FUZZ     ?=
 BENCH    ?= .
 COUNT    ?= 6
 SWAPS    ?= 1000000
+PROFILE  ?= short
 
 .PHONY: help
 help: ## List the targets
@@ -59,6 +60,10 @@ docs-lint: test-deps ## Lint the OpenAPI and AsyncAPI documents
 .PHONY: k6
 k6: test-deps ## Run the old k6 script unchanged against a server of its own
 	@scripts/k6-test.sh loadtest/k6/old_style.js
+
+.PHONY: load
+load: ## Load a server with k6 and swapcast load (PROFILE=short, full, tokens, most, ...: loadtest/README.md)
+	@scripts/load.sh $(PROFILE)
 
 .PHONY: agreement
 agreement: test-deps ## Show what vaults, events, other projects and solana-dex-parser say of the corpus's swaps
