@@ -35,7 +35,7 @@ type Wish struct {
 
 // Swap is what POST /v1/swap answers with.
 type Swap struct {
-	Answer *quote.Answer
+	Answer *quote.Answer // of the quote that Built is of
 	Built  *swap.Built
 	// Simulation is nil where there was none; NotSimulated says why.
 	Simulation   *swap.Simulation

@@ -49,3 +49,22 @@ func readChosen(source string, raw json.RawMessage) (*Quote, error) {
 	}
 	return q, nil
 }
+
+// Of is the same answer with another source's quote for its winner: what a client is
+// told who trades at that one. a itself where that source has none.
+func (a *Answer) Of(source string) *Answer {
+	for i := range a.Sources {
+		r := &a.Sources[i]
+		if r.Source != source || r.Quote == nil || source == a.Source {
+			continue
+		}
+		b := *a
+		b.Quote, b.Source, b.Score, b.Warnings = r.Quote, r.Source, r.Score, r.Warnings
+		b.Hops, b.Legs = hops(r.Quote), max(1, len(r.Quote.Route))
+		if at := r.Quote.ExpiresAt; !at.IsZero() && at.Before(b.ExpiresAt) {
+			b.ExpiresAt = at
+		}
+		return &b
+	}
+	return a
+}

@@ -88,7 +88,7 @@ type Built struct {
 }
 
 // Build makes a transaction from the best quote of an answer from which one can be
-// made. The error is a *SourceError, a *Refusal, ErrNoBuilder or ctx's.
+// made: Built.Source says which. The error is a *SourceError, a *Refusal, ErrNoBuilder or ctx's.
 func (b *Builder) Build(ctx context.Context, a *quote.Answer, user solana.PublicKey) (*Built, error) {
 	source, q := b.pick(a)
 	if q == nil {

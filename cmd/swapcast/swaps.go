@@ -106,7 +106,7 @@ func (s *server) makeSwap(ctx context.Context, w api.Wish) (*api.Swap, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &api.Swap{Answer: answer, Built: built}
+	made := &api.Swap{Answer: answer.Of(built.Source), Built: built}
 	if s.swaps.node == nil {
 		made.NotSimulated = "this server has no --rpc-url"
 		return made, nil
