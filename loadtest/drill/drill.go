@@ -28,7 +28,7 @@ type options struct {
 	rpcFaults bool
 	wallets   int
 	cutEvery  time.Duration
-	stored    int // slots that endpoints can replay, 0 the default
+	stored    int // slots that endpoints and nodes keep, 0 storedSlots
 	onFault   func(endpoint int, e faults.Event)
 	serve     []string // further flags of the server
 	clients   []clientSpec

@@ -41,15 +41,22 @@ type upstreamOptions struct {
 	script    *faults.Script
 	endpoints int
 	nodes     int // JSON-RPC
-	stored    int // slots that endpoints can replay, 0 the default
+	stored    int // slots that endpoints and nodes keep, 0 storedSlots
 	onFault   func(endpoint int, e faults.Event)
 	log       *slog.Logger
 }
+
+// storedSlots are more than pass while an endpoint is away and RPC fills. Not all
+// of the chain: a million swaps in three places take more memory than machines have.
+const storedSlots = 1_000
 
 func openUpstream(o upstreamOptions, t *truth) (*upstream, error) {
 	u := &upstream{begin: make(chan struct{}), chainFaults: make(map[faults.Kind]uint64)}
 	if o.onFault == nil {
 		o.onFault = func(int, faults.Event) {}
+	}
+	if o.stored == 0 {
+		o.stored = storedSlots
 	}
 	var err error
 	if u.market, err = newMarket(o.sim, t, o.swaps); err != nil {
@@ -59,7 +66,7 @@ func openUpstream(o upstreamOptions, t *truth) (*upstream, error) {
 		u.struck(e)
 		o.onFault(-1, e)
 	}})
-	recorder := rpctest.NewRecorder(rpctest.RecorderOptions{MaxBlocks: 1 << 20, MaxBytes: 512 << 20})
+	recorder := rpctest.NewRecorder(rpctest.RecorderOptions{MaxBlocks: o.stored, MaxBytes: 512 << 20})
 	sources := replay.Tee(recorder.Tap(&tap{src: chain, truth: t, begin: u.begin}), o.endpoints)
 	for i, src := range sources {
 		server, err := replay.New(replay.Options{
