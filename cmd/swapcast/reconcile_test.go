@@ -151,6 +151,44 @@ func TestCandleThatWasConfirmedBeforeAnybodyListened(t *testing.T) {
 	}
 }
 
+// TestCandlesOfManySlotsAtOnce has the slots of minutes confirmed at one moment, as
+// they are behind one that waits: the candles at their beginning are put right too.
+func TestCandlesOfManySlotsAtOnce(t *testing.T) {
+	r := newPipelineRig(t, "--rpc-url", "http://127.0.0.1:1")
+	read := candleClient(t, r)
+	src, other := rigSource("a", 1), rigSource("b", 2)
+	second := r.now / 1e9
+	r.p.ledger.Began(src, 10, r.now)
+	r.p.ledger.Began(other, 10, r.now)
+	r.block(src, 10, second)
+	r.tx(src, swapTx(11, 1, 1, 150e6, second))   // of the next second
+	r.tx(other, swapTx(11, 1, 1, 151e6, second)) // which of the two RPC does not say
+	const last = 11 + 3*maxFlatBack
+	for slot := uint64(11); slot <= last; slot++ {
+		r.block(src, slot, second+int64(slot)-10)
+	}
+	for slot := uint64(10); slot <= last; slot++ {
+		r.status(src, slot, swapcast.SlotConfirmed)
+		proof := swapTx(slot, byte(slot), 2, 0, second) // that the filter works
+		proof.Swaps = nil
+		r.tx(src, proof)
+	}
+	if r.confirmed.clock > second+1 {
+		t.Fatalf("confirmed to second %d already", r.confirmed.clock-second)
+	}
+	r.pass(time.Minute)
+	if r.confirmed.clock < second+3*maxFlatBack {
+		t.Fatalf("confirmed to second %d only", r.confirmed.clock-second)
+	}
+	for {
+		m := read()
+		t.Logf("%s of second %d: %d trades, final %t", m.Type, m.T-second, m.Trades, m.Final)
+		if m.Type == "candle" && m.T == second && m.Final && m.Trades == 0 {
+			return
+		}
+	}
+}
+
 // TestReconcilerLooksOncePerSecond has many candles wait while transactions
 // come: each of those must not look at all of them.
 func TestReconcilerLooksOncePerSecond(t *testing.T) {

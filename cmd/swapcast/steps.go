@@ -279,6 +279,12 @@ func (p *pipeline) confirm(step *ledger.Step) {
 	}
 	p.confirmed.candles() // whole, before the next slot ends them
 	p.confirmed.advance(at)
+	if p.confirmed.clock != p.corrects.settled {
+		// Now, not after all steps: those may be of minutes, and a candle without a
+		// trade is known for so long only.
+		p.processed.candles()
+		p.corrects.run(p.confirmed, p.processed)
+	}
 	p.confirmed.book.Settle(step.Slot)
 	p.sent.Confirmed(step.Slot, time.Now())
 }
