@@ -20,6 +20,7 @@ BENCH    ?= .
 COUNT    ?= 6
 SWAPS    ?= 1000000
 PROFILE  ?= short
+MODE     ?= full
 
 .PHONY: help
 help: ## List the targets
@@ -114,6 +115,13 @@ dashboards: ## Write the Grafana dashboards from deploy/grafana/dashboards.go
 .PHONY: cache-drill
 cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault
 	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep -v '^=== '
+
+.PHONY: compare
+compare: ## Measure a message's cost beside other servers, pinned, in 10 minutes (MODE=short: 1): dist/compare.md
+	@mkdir -p dist
+	@$(GO) build -C loadtest/compare -o bin/compare .
+	@cd loadtest/compare && bin/compare run -mode $(MODE) -out ../../dist/compare.md -raw ../../dist/compare.jsonl
+	@cat dist/compare.md
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)

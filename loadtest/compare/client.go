@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/swapcast/swapcast/loadtest/compare/yardstick"
 )
 
 type protocolName string
@@ -235,7 +237,7 @@ func (c *client) hello(tokens []int) []byte {
 	case bySwapcast:
 		mints := make([]string, 0, len(tokens))
 		for _, t := range tokens {
-			mints = append(mints, `"`+mintOf(t).String()+`"`)
+			mints = append(mints, `"`+yardstick.MintOf(t).String()+`"`)
 		}
 		return masked(text, []byte(`{"action":"subscribe","assets":[`+strings.Join(mints, ",")+`]}`))
 	case byCentrifuge:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/loadtest/compare/yardstick"
 )
 
 // unmasked makes a server's frame.
@@ -57,7 +58,7 @@ func TestFrames(t *testing.T) {
 // of them in one payload.
 func TestStamps(t *testing.T) {
 	now := time.Now().UnixNano()
-	msg := encode(&swapcast.Price{Mint: mintOf(3), BlockTime: now}, 7)
+	msg := yardstick.Encode(&swapcast.Price{Mint: yardstick.MintOf(3), BlockTime: now}, 7)
 	var got []int64
 	n := stamps(append(append([]byte("["), msg...), append([]byte(","), msg...)...), func(ns int64) { got = append(got, ns) })
 	if n != 2 || len(got) != 2 || got[0] != now || got[1] != now {
@@ -82,16 +83,26 @@ func TestQuantile(t *testing.T) {
 
 // TestTable takes medians, names failures and says when a run was a quick one.
 func TestTable(t *testing.T) {
-	o := runOptions{quick: true, repeat: 1, window: time.Second}
-	list := []measurement{
-		{Scenario: "one-50k", Server: "gws", result: result{MicrosPer: 3, PerSecond: 10}},
-		{Scenario: "one-50k", Server: "gws", result: result{MicrosPer: 1, PerSecond: 30}},
-		{Scenario: "one-50k", Server: "gws", result: result{MicrosPer: 2, PerSecond: 20}},
+	o := runOptions{mode: quick, repeat: 1, window: time.Second}
+	list := results{
+		{Scenario: "one-50k", Server: "gws", Round: 1, result: result{MicrosPer: 3, PerSecond: 10}},
+		{Scenario: "one-50k", Server: "gws", Round: 2, result: result{MicrosPer: 1, PerSecond: 30}},
+		{Scenario: "one-50k", Server: "gws", Round: 3, result: result{MicrosPer: 2, PerSecond: 20}},
+		{Scenario: "one-50k", Server: "swapcast", Round: 1, result: result{MicrosPer: 1, PerSecond: 10}},
+		{Scenario: "one-50k", Server: "swapcast", Round: 2, result: result{MicrosPer: 0.25, PerSecond: 10}},
+		{Scenario: "one-50k", Server: "swapcast", Round: 3, Error: "gone"},
 		{Scenario: "one-50k", Server: "nats", Error: "gone"},
-		{Scenario: "idle", Server: "gws", IdleKB: 9.5},
+		{Scenario: "idle", Server: "gws", Round: 1, IdleKB: 9.5},
+		{Scenario: "idle", Server: "swapcast", Round: 1, IdleKB: 19},
 	}
-	got := markdown(list, scenarios(true), o)
-	for _, want := range []string{"| gws | 2.00 | 0 | 20 |", "| nats | failed: gone |", "| gws | 9.5 |", "measures nothing"} {
+	plan, err := o.plan(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := markdown(list, plan, o, "0.1")
+	for _, want := range []string{
+		"| gws | 2.00 | 3.50 | 0 | 20 |", "| nats | failed: gone |", "| node-ws | not run |", "| gws | 9.5 | 0.50 |", "| gws | 3.50 | - | - | - | 0.50 |", "measures nothing",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
@@ -109,5 +120,22 @@ func TestSubscriptionsAreEven(t *testing.T) {
 		if n != 1_000 {
 			t.Errorf("token %d has %d followers", token, n)
 		}
+	}
+}
+
+// A plan has what was named and nothing else, and refuses what it does not know.
+func TestPlan(t *testing.T) {
+	o := runOptions{mode: full}
+	plan, err := o.plan([]string{"gobwas", "swapcast"}, []string{"ten-each", "one-300k"})
+	if err != nil || len(plan) != 2 || fmt.Sprint(plan[0].servers, plan[1].servers) != "[swapcast gobwas] [swapcast]" {
+		t.Errorf("%v, %v", plan, err)
+	}
+	for _, bad := range [][2][]string{{{"gopher"}, nil}, {nil, {"one-50k", "one-51k"}}} {
+		if _, err := o.plan(bad[0], bad[1]); err == nil {
+			t.Errorf("%v passed", bad)
+		}
+	}
+	if o.setMode("slow") == nil {
+		t.Error("a mode that is none passed")
 	}
 }

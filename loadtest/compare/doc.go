@@ -3,11 +3,11 @@
 // server runs in a process of its own and sends the very same JSON price; the
 // client is this program, one epoll loop or two, which counts messages, takes
 // latency from a time in each message, and reads the server's CPU time from
-// /proc around the steady window. It is a module of its own, so that none of
-// the yardsticks is a dependency of swapcast. Linux only.
+// /proc around the steady window. It is a module of its own, and so is each of the
+// yardsticks in servers, so that none is a dependency of swapcast, or changes
+// another one's. Linux only.
 //
-//	compare run [-quick] [-servers a,b] [-repeat 3] [-out table.md]
-//	compare server NAME      a server alone; obeys "start N", "stop", "count", "gc" on stdin
+//	compare run [-mode full|short|quick] [-servers a,b] [-scenarios c,d] [-out table.md]
 //	compare client -addr HOST:PORT ...
 //	compare list
 package main

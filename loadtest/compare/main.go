@@ -24,16 +24,18 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say what: run, server NAME, client, list")
+		return fmt.Errorf("say what: run, client, list")
 	}
 	switch args[0] {
 	case "list":
 		for _, t := range targets() {
-			fmt.Fprintf(out, "%-16s %s\n", t.name, t.what)
+			more := ""
+			if t.more {
+				more = " (with -servers only)"
+			}
+			fmt.Fprintf(out, "%-16s %s%s\n", t.name, t.what, more)
 		}
 		return nil
-	case "server":
-		return runServer(ctx, args[1:], os.Stdin, out)
 	case "client":
 		return runClient(ctx, args[1:], out)
 	case "run":

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,60 +19,15 @@ import (
 	"time"
 )
 
-// scenario is one column group of the table.
-type scenario struct {
-	name    string
-	title   string
-	conns   int
-	tokens  int
-	each    int
-	offered int // messages a second over all connections
-	only    []string
-}
-
-// updates is what the publisher has to publish a second.
-func (s scenario) updates() int {
-	followers := max(s.conns*min(s.each, s.tokens)/s.tokens, 1)
-	return max(s.offered/followers, 1)
-}
-
-// plain are the servers that send every message; the others conflate.
-func plain() []string {
-	return []string{
-		"swapcast", "coder-goroutine", "coder-publisher", "gorilla", "gws", "gobwas", "centrifuge", "nats", "node-ws",
-	}
-}
-
-func scenarios(quick bool) []scenario {
-	many, more := 1_000, 10_000
-	if quick {
-		many, more = 50, 200
-	}
-	at := func(rate int) int {
-		if quick {
-			return rate / 50
-		}
-		return rate
-	}
-	return []scenario{
-		{"one-50k", "one token", many, 1, 1, at(50_000), plain()},
-		{"one-300k", "one token", many, 1, 1, at(300_000), plain()},
-		{"one-max", "one token", many, 1, 1, at(2_000_000), plain()},
-		{"hundred-50k", "one of 100 tokens each", more, 100, 1, at(50_000), plain()},
-		{
-			"ten-each", "ten of 100 tokens each", more, 100, 10, at(2_000_000),
-			[]string{"swapcast", "swapcast-100ms", "centrifuge", "centrifuge-100ms", "gws"},
-		},
-		{"idle", "idle", more, 100, 1, 0, plain()},
-	}
-}
-
 type runOptions struct {
-	quick        bool
+	mode         mode
 	repeat       int
 	loops        int
 	warm, window time.Duration
-	nodeDir      string
+	dir          string // of the servers' sources
+	bin          string // of their programs
+	serverCPUs   string // as taskset has them; empty: any
+	clientCPUs   string
 	log          io.Writer
 }
 
@@ -79,7 +35,7 @@ type runOptions struct {
 type measurement struct {
 	Scenario string `json:"scenario"`
 	Server   string `json:"server"`
-	Run      int    `json:"run"`
+	Round    int    `json:"round"`
 	result
 	IdleKB float64 `json:"idleKBPerConnection,omitempty"`
 	Error  string  `json:"error,omitempty"`
@@ -88,37 +44,64 @@ type measurement struct {
 func runTable(ctx context.Context, args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	o := runOptions{log: os.Stderr}
-	fs.BoolVar(&o.quick, "quick", false, "small numbers and short windows: shows that everything works, measures nothing")
-	fs.IntVar(&o.repeat, "repeat", 3, "runs of each server and scenario, in turn; the table has medians")
+	name := fs.String("mode", "full", "full: about 10 minutes. short: real sizes, one short round, under 2 minutes. quick: small numbers, shows that everything works")
+	fs.IntVar(&o.repeat, "repeat", 0, "rounds, in which the servers take turns; the table has medians. 0: as the mode has it")
 	fs.IntVar(&o.loops, "loops", 1, "epoll loops of the client")
-	fs.DurationVar(&o.warm, "warm", 3*time.Second, "time before each window")
-	fs.DurationVar(&o.window, "window", 10*time.Second, "measured time of each run")
-	fs.StringVar(&o.nodeDir, "node-dir", "node", "folder of server.js in which `npm ci` has been run")
-	servers := fs.String("servers", "", "only these, with commas between")
+	fs.DurationVar(&o.warm, "warm", 0, "time before each window; 0: as the mode has it")
+	fs.DurationVar(&o.window, "window", 0, "measured time of each run; 0: as the mode has it")
+	fs.StringVar(&o.dir, "dir", "servers", "folder of the servers' sources")
+	fs.StringVar(&o.bin, "bin", "bin", "folder that their programs are built into")
+	fs.StringVar(&o.serverCPUs, "server-cpus", pinned(0), "CPUs of the servers, as taskset -c has them; empty: any")
+	fs.StringVar(&o.clientCPUs, "client-cpus", pinned(1), "CPUs of the client; empty: any")
+	servers := fs.String("servers", "", "only these, with commas between; see compare list")
 	wanted := fs.String("scenarios", "", "only these, with commas between: one-50k,one-300k,one-max,hundred-50k,ten-each,idle")
 	outPath := fs.String("out", "", "file for the Markdown table; standard output where empty")
 	rawPath := fs.String("raw", "", "file for every single measurement, a JSON line each")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if o.quick {
-		o.repeat, o.warm, o.window = 1, 300*time.Millisecond, time.Second
+	if err := o.setMode(*name); err != nil {
+		return err
 	}
-	list, err := o.all(ctx, split(*servers), split(*wanted))
+	plan, err := o.plan(split(*servers), split(*wanted))
 	if err != nil {
 		return err
 	}
+	if err := o.prepare(ctx, plan); err != nil {
+		return err
+	}
+	before := loadAverage()
+	list, stopped := o.all(ctx, plan)
 	if *rawPath != "" {
 		if err := writeRaw(*rawPath, list); err != nil {
 			return err
 		}
 	}
-	table := markdown(list, scenarios(o.quick), o)
+	table := markdown(list, plan, o, fmt.Sprintf("%s before, %s after", before, loadAverage()))
 	if *outPath == "" {
-		_, err := io.WriteString(out, table)
-		return err
+		_, err = io.WriteString(out, table)
+	} else {
+		err = os.WriteFile(*outPath, []byte(table), 0o644)
 	}
-	return os.WriteFile(*outPath, []byte(table), 0o644)
+	return errors.Join(stopped, err)
+}
+
+// pinned is the CPU that a process is pinned to by itself, where there is more than
+// one.
+func pinned(cpu int) string {
+	if runtime.NumCPU() < 2 {
+		return ""
+	}
+	return strconv.Itoa(cpu)
+}
+
+func loadAverage() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	return first
 }
 
 func writeRaw(path string, list []measurement) error {
@@ -132,20 +115,84 @@ func writeRaw(path string, list []measurement) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// all runs every scenario. Within one the servers take turns, so that a busy
-// minute of the machine falls on all of them.
-func (o *runOptions) all(ctx context.Context, servers, wanted []string) ([]measurement, error) {
-	var list []measurement
-	for _, s := range scenarios(o.quick) {
-		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
-			continue
+// prepare does what can fail before anything is measured: enough open files, every
+// program built, the client on its own CPUs.
+func (o *runOptions) prepare(ctx context.Context, plan []scenario) error {
+	most := 0
+	for _, s := range plan {
+		most = max(most, s.conns)
+	}
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil && files.Cur < uint64(most)+200 {
+		return fmt.Errorf("%d files may be open and %d are needed: ulimit -n %d first", files.Cur, most+200, most+200)
+	}
+	if o.serverCPUs+o.clientCPUs != "" {
+		if _, err := exec.LookPath("taskset"); err != nil {
+			return fmt.Errorf("taskset is not there (util-linux); without it, -server-cpus= -client-cpus=: %w", err)
 		}
-		for run := range o.repeat {
-			for _, name := range s.only {
-				if len(servers) > 0 && !slices.Contains(servers, name) {
-					continue
-				}
-				m := measurement{Scenario: s.name, Server: name, Run: run + 1}
+	}
+	var dirs []string
+	for _, s := range plan {
+		for _, name := range s.servers {
+			t, err := find(name)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(dirs, t.dir) {
+				dirs = append(dirs, t.dir)
+			}
+		}
+	}
+	bin, err := filepath.Abs(o.bin)
+	if err != nil {
+		return err
+	}
+	o.bin = bin
+	for _, dir := range dirs {
+		if err := o.build(ctx, dir); err != nil {
+			return err
+		}
+	}
+	return o.pin(ctx)
+}
+
+// build builds a server's program, each of a module of its own; npm fetches
+// the library of the one for Node.js.
+func (o *runOptions) build(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(o.bin, dir), ".")
+	if dir == nodeDir {
+		if _, err := os.Stat(filepath.Join(o.dir, dir, "node_modules", "ws")); err == nil {
+			return nil
+		}
+		cmd = exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--silent")
+	}
+	cmd.Dir = filepath.Join(o.dir, dir)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", dir, err, text)
+	}
+	return nil
+}
+
+// pin moves this process to its CPUs: all of its threads, and those to come.
+func (o *runOptions) pin(ctx context.Context) error {
+	if o.clientCPUs == "" {
+		return nil
+	}
+	text, err := exec.CommandContext(ctx, "taskset", "-a", "-c", "-p", o.clientCPUs, strconv.Itoa(os.Getpid())).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("pin the client to CPUs %s: %w\n%s", o.clientCPUs, err, text)
+	}
+	return nil
+}
+
+// all runs every scenario. Within one the servers take turns, so that a busy
+// minute of the machine falls on all of them, and each round begins with another.
+func (o *runOptions) all(ctx context.Context, plan []scenario) ([]measurement, error) {
+	var list []measurement
+	for _, s := range plan {
+		for round := range s.rounds(o.repeat) {
+			for i := range s.servers {
+				m := measurement{Scenario: s.name, Server: s.servers[(i+round)%len(s.servers)], Round: round + 1}
 				if err := o.one(ctx, s, &m); err != nil {
 					if ctx.Err() != nil {
 						return list, ctx.Err()
@@ -153,7 +200,7 @@ func (o *runOptions) all(ctx context.Context, servers, wanted []string) ([]measu
 					m.Error = err.Error()
 				}
 				fmt.Fprintf(o.log, "%s %s %d: %.0f of %.0f msg/s, %.2f us, %.2f cores, p50 %.1f ms, p99 %.1f ms, %.0f bytes, closed %d, idle %.1f KB %s\n",
-					m.Scenario, m.Server, m.Run, m.PerSecond, m.Offered, m.MicrosPer, m.Cores, m.P50ms, m.P99ms, m.BytesPer, m.Closed, m.IdleKB, m.Error)
+					m.Scenario, m.Server, m.Round, m.PerSecond, m.Offered, m.MicrosPer, m.Cores, m.P50ms, m.P99ms, m.BytesPer, m.Closed, m.IdleKB, m.Error)
 				list = append(list, m)
 			}
 		}
@@ -220,19 +267,16 @@ type child struct {
 }
 
 func (o *runOptions) spawn(ctx context.Context, t target, tokens int) (*child, error) {
-	var cmd *exec.Cmd
-	if t.name == "node-ws" {
-		cmd = exec.CommandContext(ctx, "node", "--expose-gc", "server.js", fmt.Sprint(tokens))
-		cmd.Dir = o.nodeDir
-		if _, err := os.Stat(filepath.Join(o.nodeDir, "node_modules", "ws")); err != nil {
-			return nil, fmt.Errorf("node-ws: run `npm ci` in %s first", o.nodeDir)
-		}
-	} else {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		cmd = exec.CommandContext(ctx, self, "server", t.name, "-tokens", fmt.Sprint(tokens))
+	args := []string{filepath.Join(o.bin, t.dir), t.way, "-tokens", strconv.Itoa(tokens)}
+	if t.dir == nodeDir {
+		args = []string{"node", "--expose-gc", "server.js", strconv.Itoa(tokens)}
+	}
+	if o.serverCPUs != "" {
+		args = append([]string{"taskset", "-c", o.serverCPUs}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	if t.dir == nodeDir {
+		cmd.Dir = filepath.Join(o.dir, nodeDir)
 	}
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
