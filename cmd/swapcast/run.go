@@ -120,8 +120,7 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	}
 	if err := s.listen(ctx); err != nil {
 		s.closeRedis()
-		s.swaps.close()
-		s.quotes.close()
+		s.closeQuotes()
 		return nil, err
 	}
 	built = true
@@ -341,8 +340,7 @@ func (s *server) run(ctx context.Context) error {
 		_ = admin.Close()
 	}
 	err := group.Wait()
-	s.swaps.close()
-	s.quotes.close()
+	s.closeQuotes()
 	s.closeRedis()
 	if s.rpc != nil {
 		s.rpc.Close()

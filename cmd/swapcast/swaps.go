@@ -55,14 +55,15 @@ func (s *server) openSwaps(o *quote.Options) error {
 	return err
 }
 
-// close gives up what is kept open for making transactions.
-func (s *swaps) close() {
-	if s.builder != nil {
-		s.builder.Close()
+// closeQuotes ends what asks for quotes and transactions, and the stand-ins.
+func (s *server) closeQuotes() {
+	if s.swaps.builder != nil {
+		s.swaps.builder.Close()
 	}
-	if s.standIn && s.node != nil {
-		s.node.Close()
+	if s.swaps.standIn && s.swaps.node != nil {
+		s.swaps.node.Close()
 	}
+	s.quotes.close()
 }
 
 // serveSwaps adds to the API what this server can do of it.
