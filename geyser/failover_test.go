@@ -12,6 +12,10 @@ import (
 
 func never() bool { return false }
 
+// idle is a stream that brings nothing: Reconnect may open one more than it must,
+// where the part has begun anew before it heard of it.
+func idle(_ *pb.SubscribeRequest, s pb.Geyser_SubscribeServer) error { return hold(s) }
+
 // told reads events until one of the stream's end comes, and returns its reason.
 func (r *running) told(t *testing.T) string {
 	t.Helper()
@@ -29,7 +33,7 @@ func (r *running) told(t *testing.T) string {
 // Reconnect ends the rest.
 func TestRest(t *testing.T) {
 	first, second := dictate(), dictate()
-	o := serve(t, first.play, second.play)
+	o := serve(t, first.play, second.play, idle)
 	o.Metrics = NewMetrics(prometheus.NewRegistry())
 	r := start(t, o, 8)
 	first.say <- begun(10)
@@ -68,7 +72,7 @@ func TestRestEnds(t *testing.T) {
 	}{"time": {time.Millisecond, false}, "needed": {time.Hour, true}} {
 		t.Run(name, func(t *testing.T) {
 			first, second := dictate(), dictate()
-			r := start(t, serve(t, first.play, second.play), 8)
+			r := start(t, serve(t, first.play, second.play, idle), 8)
 			first.say <- begun(10)
 			r.next(t).Release()
 			r.sub.Rest(c.d, func() bool { return c.needed })
@@ -85,7 +89,7 @@ func TestRestEnds(t *testing.T) {
 // TestRestDuringHandover: both streams end, and the newer one does not take over.
 func TestRestDuringHandover(t *testing.T) {
 	first, second, third := dictate(), dictate(), dictate()
-	r := start(t, serve(t, first.play, second.play, third.play), 8)
+	r := start(t, serve(t, first.play, second.play, third.play, idle), 8)
 	first.say <- begun(10)
 	r.next(t).Release()
 	r.sub.Reconnect()
@@ -138,5 +142,8 @@ func TestTakesOver(t *testing.T) {
 	check("all before 12 is", true)
 	b.quit <- status.Error(codes.Unavailable, "bye")
 	heir.told(t)
+	for deadline := time.Now().Add(10 * time.Second); heir.sub.Status().Connected && time.Now().Before(deadline); { // the end is told first
+		time.Sleep(time.Millisecond)
+	}
 	check("its stream has ended", false)
 }

@@ -282,6 +282,9 @@ func (s *Subscriber) start(ctx context.Context, wg *sync.WaitGroup, index int, d
 		Subscriber: s, index: index, division: division, outer: ctx, sink: to, stop: stop,
 		again: make(chan struct{}, 1), moved: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	s.partsMu.Lock()
+	s.current = append(s.current, p) // before it has a stream, which Rest must find
+	s.partsMu.Unlock()
 	wg.Go(func() {
 		defer close(p.done)
 		defer stop(nil)
