@@ -32,6 +32,7 @@ type site struct {
 	feed   swapcast.Feed                                               // set before start
 	keys   string                                                      // file of API keys, "" none
 	quote  func(context.Context, quote.Request) (*quote.Answer, error) // nil none
+	holder holder                                                      // answers for any wallet
 }
 
 // hub is one run of the WebSocket server.
@@ -67,6 +68,7 @@ func (s *site) start(quiet ...string) {
 		Status:    func() api.Status { return api.Status{State: *s.state.Load(), Slot: 371_234_567} },
 		Feed:      func() swapcast.Feed { return s.feed },
 		Quote:     s.quote,
+		Wallets:   &s.holder,
 	})
 	mux.Handle("/", pages)
 	mux.Handle("/v1/", apis)

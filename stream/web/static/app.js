@@ -12,6 +12,7 @@ import { Pools } from './pools.js';
 import { Quote } from './quote.js';
 import { Tape } from './tape.js';
 import { Vitals } from './vitals.js';
+import { Portfolio } from './portfolio.js';
 import { Wallet } from './wallet.js';
 import { Watchlist, flash, matches } from './watchlist.js';
 import * as words from './words.js';
@@ -97,7 +98,13 @@ $('fact-curve').append(curveBar.el, curveBar.text);
 const apiKey = new URLSearchParams(location.hash.slice(1)).get('key') ?? undefined;
 const feed = new Swapcast(new URL('ws', document.baseURI), { windowMs: WINDOW_MS, apiKey });
 feed.on('message', (m) => vitals.message(m));
+const portfolio = new Portfolio({
+  box: $('portfolio'), ring: $('allocation'), legend: $('allocation-list'), tag: $('portfolio-tag'), note: $('portfolio-note'),
+  methods: $('portfolio-methods'), get,
+  facts: Object.fromEntries(['value', 'sol', 'realized', 'unrealized', 'fees'].map((name) => [name, $(`portfolio-${name}`)])),
+});
 const wallet = new Wallet({
+  onShow: (owner) => portfolio.show(owner), onMove: () => portfolio.moved(),
   form: $('wallet-form'), input: $('wallet-input'), note: $('wallet-note'), body: $('wallet-rows'),
   follow: (owner) => feed.subscribe('balances', owner, { commitment }),
   leave: (owner) => feed.unsubscribe('balances', owner, { commitment }).catch(() => {}),

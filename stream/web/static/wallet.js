@@ -11,6 +11,8 @@ export class Wallet {
   #follow;
   #leave;
   #name;
+  #onShow;
+  #onMove;
   #owner = '';
   #left = '';
   /** @type {Map<string, {tr: HTMLElement, amount: HTMLElement, when: HTMLElement}>} by mint, and whether native */
@@ -26,12 +28,16 @@ export class Wallet {
    * @param {(owner: string) => Promise<object>} parts.follow subscribes
    * @param {(owner: string) => void} parts.leave unsubscribes
    * @param {(mint: string) => string} parts.name of a token
+   * @param {(owner: string) => void} parts.onShow another wallet is followed, or none
+   * @param {() => void} parts.onMove one of its balances has changed
    */
-  constructor({ follow, leave, name, ...parts }) {
+  constructor({ follow, leave, name, onShow, onMove, ...parts }) {
     this.#parts = parts;
     this.#follow = follow;
     this.#leave = leave;
     this.#name = name;
+    this.#onShow = onShow;
+    this.#onMove = onMove;
     parts.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.show(parts.input.value.trim());
@@ -46,6 +52,7 @@ export class Wallet {
     const problem = owner ? format.mintProblem(owner) : '';
     this.#parts.input.setAttribute('aria-invalid', String(problem !== ''));
     this.#say(problem && `${problem}.`);
+    this.#onShow(problem ? '' : owner);
     if (!owner || problem) return;
     this.#owner = owner;
     this.#say('Waiting for its balances…');
@@ -72,6 +79,7 @@ export class Wallet {
   /** Takes a message of the balances channel. */
   update(b) {
     if (b.wallet !== this.#owner) return;
+    this.#onMove();
     const id = `${b.assetId} ${b.native ?? false}`;
     let row = this.#rows.get(id);
     if (!row) {
