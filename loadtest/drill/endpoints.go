@@ -48,7 +48,7 @@ type upstreamOptions struct {
 
 // storedSlots are more than pass while an endpoint is away and RPC fills. Not all
 // of the chain: a million swaps in three places take more memory than machines have.
-const storedSlots = 1_000
+const storedSlots = 500
 
 func openUpstream(o upstreamOptions, t *truth) (*upstream, error) {
 	u := &upstream{begin: make(chan struct{}), chainFaults: make(map[faults.Kind]uint64)}
