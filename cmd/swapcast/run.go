@@ -286,21 +286,7 @@ func (s *server) run(ctx context.Context) error {
 	limitHTTP(admin, 5*time.Minute) // profiles take as long as they are asked for
 
 	defer s.reporting()()
-	s.start(group, upstream, "source", s.upstream.serve)
-	for _, e := range s.upstream.endpoints {
-		s.start(group, upstream, "subscriber of "+e.name, func(ctx context.Context) error { return e.subscriber.Run(ctx, s.pipeline.events) })
-	}
-	if s.fill != nil {
-		s.start(group, upstream, "backfill", s.fill.Run)
-	}
-	if s.tokens != nil {
-		s.start(group, upstream, "token facts", s.tokens.Run)
-	}
-	if s.state != nil {
-		s.start(group, upstream, "checkpoint", func(ctx context.Context) error { return s.state.keep(ctx, s.pipeline.checkpoint.Load) })
-	}
-	s.start(group, upstream, "pipeline", s.pipeline.run)
-	s.startWallets(group, upstream)
+	s.startUpstream(group, upstream)
 	if s.quotes.standIns != nil {
 		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
 	}
@@ -350,6 +336,25 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+// startUpstream runs what follows the chain.
+func (s *server) startUpstream(group *errgroup.Group, ctx context.Context) {
+	s.start(group, ctx, "source", s.upstream.serve)
+	for _, e := range s.upstream.endpoints {
+		s.start(group, ctx, "subscriber of "+e.name, func(ctx context.Context) error { return e.subscriber.Run(ctx, s.pipeline.events) })
+	}
+	if s.fill != nil {
+		s.start(group, ctx, "backfill", s.fill.Run)
+	}
+	if s.tokens != nil {
+		s.start(group, ctx, "token facts", s.tokens.Run)
+	}
+	if s.state != nil {
+		s.start(group, ctx, "checkpoint", func(ctx context.Context) error { return s.state.keep(ctx, s.pipeline.checkpoint.Load) })
+	}
+	s.start(group, ctx, "pipeline", s.pipeline.run)
+	s.startWallets(group, ctx)
 }
 
 // start runs one part in the group. A part that ends before it is told to,
