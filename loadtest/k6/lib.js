@@ -248,7 +248,10 @@ export function session(o) {
       'subscription acknowledged': () => s.acknowledged || !s.opened,
       'ended by us': () => leaving || !s.opened,
     });
-    if (!ok) console.warn(`VU ${exec.vu.idInTest}: ${s.failed || (leaving ? 'not acknowledged' : 'closed by the server')}`);
+    if (ok) return;
+    console.warn(`VU ${exec.vu.idInTest}: ${s.failed || (leaving ? 'not acknowledged' : 'closed by the server')}`);
+    // Who fails does not come back at once: that would be an attack.
+    setTimeout(() => {}, between(500, 1500));
   };
 }
 
@@ -275,12 +278,20 @@ function one(s, data) {
   if (!snapshot) updates.add(1);
   if (s.count++ % SAMPLE !== 0) return;
   const now = Date.now();
-  const m = JSON.parse(data);
+  const m = parse(data);
   check(m, {
     'is what was asked for': () => s.o.keys.includes(key) && type === { prices: 'price', trades: m.type === 'retract' ? 'retract' : 'trade', balances: 'balance' }[s.o.channel || 'prices'],
     'has its fields': () => hasFields(m),
   });
-  if (!snapshot) latency.add(Math.max(0, now - m.ts));
+  if (!snapshot && m.ts) latency.add(Math.max(0, now - m.ts));
+}
+
+function parse(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return {}; // which fails the checks
+  }
 }
 
 function hasFields(m) {
