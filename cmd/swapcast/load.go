@@ -38,7 +38,7 @@ type loadCmd struct {
 	Batch       bool          `help:"Ask for batch=1: several updates may share a frame." group:"Load"`
 	TestID      string        `name:"test-id" help:"test_id of the connections, and title of the report. Default: load- and the time." placeholder:"ID" group:"Load"`
 
-	Assets     []string `help:"Mints to subscribe to, or @FILE with one a line. Default: what the server has prices of, those that every market knows first, then the newest." placeholder:"MINT,..." group:"Tokens"`
+	Assets     []string `help:"Mints to subscribe to, or @FILE with one a line. Default: what the server has prices of, the most liquid and traded first, then the newest." placeholder:"MINT,..." group:"Tokens"`
 	Tokens     int      `help:"Most tokens that are used." default:"100" group:"Tokens"`
 	TokensEach int      `help:"Tokens of a connection of multi or slow." default:"10" group:"Tokens"`
 	Zipf       float64  `help:"How uneven their popularity is: the exponent of Zipf's law, above 1." default:"1.1" group:"Tokens"`

@@ -103,33 +103,23 @@ export function ramp(vus, up, hold, down, how) {
   };
 }
 
-// Mints that every market knows, the built-in one too. Those with a price are used.
-const KNOWN = [
-  'So11111111111111111111111111111111111111112', 'EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v', 'Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB',
-  'JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN', 'DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263', 'EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm',
-  'HZ1JovNiVvGrGNiiYvEozEVgZ58xaU3RKwX8eACQBCt3', 'jtojtomepa8beP8AuQc6eXt5FriJwfFMwQx2v2f9mCL', '4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R',
-  'orcaEKTdK7LKz57vaAYr9QeNsVEPfiu6QeMU1kektZE', 'mSoLzYCxHdYgdzU16g5QSh3i5K3z3KZK7ytfqcJm7So', 'J1toso1uCk3RLmjorhTtrVwY9HJ7X8V9yYac6Y7kGCPn',
-  'bSo13r4TkiE4KumL71LsHTPpL2euBYLFx6h9HP3piy1', '85VBFQZC9TZkfaptBWjvUw7YbZjy52A6mjtPGjstQAmQ', '7GCihgDB8fe6KNjn2MYtkzZcRjQy3t9GHdC8uHYmW2hr',
-  'MEW1gQWJ3nEXg2qgERiKu7FAFj79PHvQVREQUzScPP5', '6p6xgHyF7AeE6TZkSmFsko444wqoP15icUSqi2jfGiPN', '2zMMhcVQEXDtdE6vsFS7S7D5oUodfJHE8vd1gnBouauv',
-  '9BB6NFEcjBCtnNLFko2FqVQBq8HHM13kCyYcdQbgpump', 'pumpCmXqMfrsAkQ5r49WcJnRayYRqmXz6ae8H7H9Dfn', 'cbbtcf3aa214zXHbiAZQwf4122FYBbraNdFqgw4iMij',
-];
-
 /** GET of the server's API; the tag keeps thousands of paths one metric. */
 export function get(path, name) {
   return http.get(`${HTTP}${path}`, { headers, tags: { name } });
 }
 
-/** Tokens to use: ASSETS, or up to TOKENS (100) that the server has prices of. */
+/** Tokens to use: ASSETS, or up to TOKENS (100): the most liquid and traded, then the newest. */
 export function findAssets() {
   if (__ENV.ASSETS) return __ENV.ASSETS.split(',');
-  const fresh = get('/v1/tokens?limit=200', '/v1/tokens');
-  const mints = KNOWN.concat(fresh.status === 200 ? fresh.json('tokens').map((t) => t.assetId) : []);
-  const found = [];
-  for (let i = 0; i < mints.length; i += 100) {
-    const answer = get(`/v1/prices?assets=${mints.slice(i, i + 100).join(',')}`, '/v1/prices');
+  const priced = (query) => {
+    const answer = get(`/v1/prices${query}`, '/v1/prices');
     if (answer.status !== 200) exec.test.abort(`GET /v1/prices: status ${answer.status} ${answer.error}; is the server at ${HTTP}?`);
-    for (const p of answer.json('prices')) if (p.price !== null && !found.includes(p.assetId)) found.push(p.assetId);
-  }
+    return answer.json('prices').filter((p) => p.price !== null).map((p) => p.assetId);
+  };
+  const found = priced('');
+  const fresh = get('/v1/tokens?limit=200', '/v1/tokens');
+  const names = fresh.status === 200 ? fresh.json('tokens').map((t) => t.assetId).filter((mint) => !found.includes(mint)) : [];
+  for (let i = 0; i < names.length; i += 100) found.push(...priced(`?assets=${names.slice(i, i + 100).join(',')}`));
   if (found.length === 0) exec.test.abort('the server has no price of anything yet: wait for /readyz, or give ASSETS');
   return found.slice(0, number('TOKENS', 100));
 }

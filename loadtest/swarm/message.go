@@ -74,13 +74,16 @@ func readMessage(b []byte) (m message, ok bool) {
 	return m, true
 }
 
-// tailSize holds seq, ts, feed, snapshot and corrects at their longest.
-const tailSize = 144
+// tailSize holds seq, ts and feed, and most often snapshot: as much as package bytes
+// searches in one go.
+const tailSize = 64
 
 func textField(b []byte, name string) ([]byte, bool) {
-	i := bytes.Index(b, []byte(name))
-	if i < 0 {
-		return nil, false
+	i := 1 // it stands behind the type and a comma
+	if len(b) < 1+len(name) || string(b[1:1+len(name)]) != name {
+		if i = bytes.Index(b, []byte(name)); i < 0 {
+			return nil, false
+		}
 	}
 	value, _, found := bytes.Cut(b[i+len(name):], []byte{'"'})
 	return value, found
