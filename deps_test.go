@@ -50,11 +50,11 @@ var ownImports = []struct {
 	{"stream/client", []string{".", "stream/wire"}},
 	{"stream/web", nil},
 	{"relay", []string{".", "stream", "stream/wire"}}, // from ingests to edges
-	{"stream/web/browsertest", nil}, // tests only
+	{"stream/web/browsertest", nil},                   // tests only
 	{"api", []string{".", "stream/wire", "quote", "swap"}},
 	{"report", nil}, // to a Sentry server; it knows nothing of ours
 	{"report/reporttest", nil},
-	{"deploy/grafana", nil}, // writes the dashboards
+	{"deploy/grafana", nil},    // writes the dashboards
 	{"rpcpool", []string{"."}}, // Solana RPC endpoints, asked in turn
 	{"tokens", []string{".", "rpcpool"}},
 	{"rpctest", []string{".", "geyser", "geyser/capture"}}, // an RPC server, for tests and drills
