@@ -21,6 +21,7 @@ COUNT    ?= 6
 SWAPS    ?= 1000000
 PROFILE  ?= short
 MODE     ?= full
+CONNECTIONS ?= 10000
 
 .PHONY: help
 help: ## List the targets
@@ -107,6 +108,10 @@ drill-faults: build ## Show what each fault does by itself, and two endpoints' l
 .PHONY: prometheus-test
 prometheus-test: test-deps ## Check the alert rules with their unit tests, and each query of the dashboards against a running server
 	@CI=true $(GO) test -count 1 -v -run 'TestAlerts|TestQueries|TestMetricLabels' ./cmd/swapcast | grep -v '^=== '
+
+.PHONY: sentry-cost
+sentry-cost: build ## Measure what --sentry-dsn costs a server with CONNECTIONS (10000) connections, in turns with and without
+	@$(GO) run ./loadtest/sentrycost -connections $(CONNECTIONS)
 
 .PHONY: dashboards
 dashboards: ## Write the Grafana dashboards from deploy/grafana/dashboards.go

@@ -98,14 +98,15 @@ func New(o Options) (*Reporter, error) {
 	scrub := newScrubber(append([]string{o.DSN}, o.Secrets...))
 	var err error
 	r.client, err = sentry.NewClient(sentry.ClientOptions{
-		Dsn:                   o.DSN,
-		Release:               o.Release,
-		Environment:           o.Environment,
-		EnableTracing:         true,
-		TracesSampleRate:      1, // who is told of is decided before anything is built
-		Transport:             newTransport(ctx, o.Metrics),
-		HTTPTransport:         outcomes{o.Transport},
-		Integrations:          withoutModules,
+		Dsn:              o.DSN,
+		Release:          o.Release,
+		Environment:      o.Environment,
+		EnableTracing:    true,
+		TracesSampleRate: 1, // who is told of is decided before anything is built
+		Transport:        newTransport(ctx, o.Metrics),
+		HTTPTransport:    outcomes{o.Transport},
+		// They would repeat in every event what the release says.
+		Integrations:          func([]sentry.Integration) []sentry.Integration { return nil },
 		BeforeSend:            scrub.event,
 		BeforeSendTransaction: scrub.event,
 		// Our own metrics count what is dropped.
@@ -116,17 +117,6 @@ func New(o Options) (*Reporter, error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	return r, nil
-}
-
-// withoutModules leaves out what would repeat go.mod in every event.
-func withoutModules(all []sentry.Integration) []sentry.Integration {
-	kept := all[:0]
-	for _, i := range all {
-		if i.Name() != "Modules" {
-			kept = append(kept, i)
-		}
-	}
-	return kept
 }
 
 // Traced decides whether somebody is told of in full: who carries a test id, and

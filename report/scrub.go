@@ -17,35 +17,28 @@ const redacted = "[redacted]"
 // texts: of shorter ones, every text would be full.
 const leastSecret = 6
 
-// scrubber takes secrets out of events.
+// scrubber takes secrets out of events. It reads each text of each event, so that
+// what is dear is only done where a text can hold what it looks for.
 type scrubber struct {
 	known *strings.Replacer
 	exact []string // also the short ones
-	rules []rule
-}
 
-// rule replaces what looks like a secret.
-type rule struct {
-	pattern *regexp.Regexp
-	with    string
+	userinfo, address, bearer, assigned, base58, bytes *regexp.Regexp
 }
-
-// secretName is the name of a field whose value is one, whatever it looks like.
-const secretName = `(?i)(^|[-_. ])(api[-_]?key|x[-_]token|token|secret|authori[sz]ation|auth|passw(or)?d|cookie|set-cookie|credentials?|private[-_]?key|sentry_key|dsn|key)$`
 
 func newScrubber(secrets []string) *scrubber {
-	s := &scrubber{rules: []rule{
+	s := &scrubber{
 		// An address says where; its path and query may be a provider's key, and what
 		// stands before the @ is one.
-		{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@"']+@`), "${1}" + redacted + "@"},
-		{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^/\s"'?#]+)[/?#][^\s"']+`), "${1}/" + redacted},
-		{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+`), "${1} " + redacted},
-		{regexp.MustCompile(`(?i)\b([a-z0-9-]*(?:api[-_]?key|token|secret|passw(?:or)?d|authori[sz]ation|cookie|private[-_]?key|sentry_key))(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+`), "${1}${2}" + redacted},
+		userinfo: regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@"']+@`),
+		address:  regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^/\s"'?#]+)[/?#][^\s"']+`),
+		bearer:   regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+`),
+		assigned: regexp.MustCompile(`(?i)\b([a-z0-9-]*(?:api[-_]?key|token|secret|passw(?:or)?d|authori[sz]ation|cookie|private[-_]?key|sentry_key))(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+`),
 		// 64 bytes in base58: a private key looks just as a signature does.
-		{regexp.MustCompile(`\b[1-9A-HJ-NP-Za-km-z]{80,90}\b`), redacted},
+		base58: regexp.MustCompile(`\b[1-9A-HJ-NP-Za-km-z]{80,90}\b`),
 		// The same as a list of bytes, as wallets keep it.
-		{regexp.MustCompile(`\[\s*\d{1,3}\s*(?:,\s*\d{1,3}\s*){31,}\]`), redacted},
-	}}
+		bytes: regexp.MustCompile(`\[\s*\d{1,3}\s*(?:,\s*\d{1,3}\s*){31,}\]`),
+	}
 	var pairs []string
 	for _, secret := range slices.Compact(slices.Sorted(slices.Values(secrets))) {
 		if secret == "" {
@@ -64,7 +57,17 @@ func newScrubber(secrets []string) *scrubber {
 	return s
 }
 
-var secretNames = regexp.MustCompile(secretName) //nolint:gochecknoglobals // a constant
+// secretName tells whether a field's value is a secret, whatever it looks like, by
+// the last word of its name.
+func secretName(name string) bool {
+	last := name[strings.LastIndexAny(name, "-_. ")+1:]
+	switch strings.ToLower(last) {
+	case "key", "apikey", "token", "secret", "authorization", "authorisation", "auth", "password", "passwd", "cookie", "credential", "credentials", "dsn":
+		return true
+	default:
+		return false
+	}
+}
 
 // text is a text without its secrets.
 func (s *scrubber) text(t string) string {
@@ -75,16 +78,33 @@ func (s *scrubber) text(t string) string {
 		return t
 	}
 	t = s.known.Replace(t)
-	for _, r := range s.rules {
-		t = r.pattern.ReplaceAllString(t, r.with)
+	if strings.Contains(t, "://") {
+		t = s.userinfo.ReplaceAllString(t, "${1}"+redacted+"@")
+		t = s.address.ReplaceAllString(t, "${1}/"+redacted)
+	}
+	if strings.ContainsAny(t, "=: ") && speaksOfSecrets(t) {
+		t = s.bearer.ReplaceAllString(t, "${1} "+redacted)
+		t = s.assigned.ReplaceAllString(t, "${1}${2}"+redacted)
+	}
+	if len(t) >= 64 { // the shortest that either can be
+		t = s.base58.ReplaceAllString(t, redacted)
+		t = s.bytes.ReplaceAllString(t, redacted)
 	}
 	return t
+}
+
+// speaksOfSecrets tells whether a word of bearer or assigned is in a text.
+func speaksOfSecrets(t string) bool {
+	lower := strings.ToLower(t)
+	return slices.ContainsFunc([]string{"bearer", "basic", "key", "token", "secret", "passw", "authori", "cookie"}, func(word string) bool {
+		return strings.Contains(lower, word)
+	})
 }
 
 // value is text for whatever stands in a context: what is neither text nor number
 // is written out first.
 func (s *scrubber) value(name string, v any) any {
-	if secretNames.MatchString(name) {
+	if secretName(name) {
 		return redacted
 	}
 	switch v := v.(type) {
@@ -123,7 +143,7 @@ func (s *scrubber) texts(m map[string]string) map[string]string {
 	}
 	clean := make(map[string]string, len(m))
 	for name, v := range m {
-		if secretNames.MatchString(name) {
+		if secretName(name) {
 			v = redacted
 		}
 		clean[s.text(name)] = s.text(v)
@@ -139,12 +159,9 @@ func (s *scrubber) event(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
 		*t = s.text(*t)
 	}
 	e.EventID, e.Level = sentry.EventID(s.text(string(e.EventID))), Level(s.text(string(e.Level)))
-	for i := range e.Sdk.Integrations {
-		e.Sdk.Integrations[i] = s.text(e.Sdk.Integrations[i])
-	}
 	// Nobody sets them.
 	e.Request, e.Attachments, e.Modules, e.DebugMeta, e.Threads = nil, nil, nil, nil, nil
-	e.CheckIn, e.MonitorConfig, e.Sdk.Packages = nil, nil, nil
+	e.CheckIn, e.MonitorConfig, e.Sdk.Packages, e.Sdk.Integrations = nil, nil, nil, nil
 	e.Tags = s.texts(e.Tags)
 	e.User = sentry.User{ID: s.text(e.User.ID)}
 	for i := range e.Fingerprint {
