@@ -117,6 +117,11 @@ sentry-cost: build ## Measure what --sentry-dsn costs a server with CONNECTIONS 
 dashboards: ## Write the Grafana dashboards from deploy/grafana/dashboards.go
 	@$(GO) run ./deploy/grafana
 
+.PHONY: bench-cache
+bench-cache: test-deps ## Measure the cache beside otter, ristretto, sturdyc, rueidis and BentoCache: loadtest/cachecompare/README.md
+	@cd loadtest/cachecompare/node && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@cd loadtest/cachecompare && $(GO) test -count 1 -v -run TestCompare -timeout 30m . | grep -v '^=== '
+
 .PHONY: cache-drill
 cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault
 	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep -v '^=== '
