@@ -243,7 +243,8 @@ func (b *bus) beats(ctx context.Context) error {
 
 // beatScript leaves a beat. A Redis node that is not the one it was, by its run
 // id, may have gone back in time: to its last snapshot, or to what a replica
-// had. Then everything is invalidated. KEYS peers, runs, namespace's version;
+// had. Then everything is invalidated. The namespace's version is kept alive, as
+// losing it would invalidate everything too. KEYS peers, runs, namespace's version;
 // ARGV id, channel, beat, microseconds after which a silent instance is
 // forgotten, channel's message for everything, life of a version in
 // milliseconds, by how many microseconds this instance is behind with its
@@ -261,6 +262,7 @@ for i = 8, #ARGV, 2 do
 		redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
 	end
 end
+redis.call('PEXPIRE', KEYS[3], ARGV[6])
 if changed then
 	local v = tonumber(redis.call('GET', KEYS[3]) or '') or 0
 	redis.call('SET', KEYS[3], string.format('%.0f', math.max(now, v + 1)), 'PX', ARGV[6])
