@@ -126,6 +126,14 @@ bench-cache: test-deps ## Measure the cache beside otter, ristretto, sturdyc, ru
 cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault
 	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep -v '^=== '
 
+.PHONY: churn
+churn: ## Open and close 100,000 connections, and compare heap, goroutines and files before and after
+	SWAPCAST_CHURN=100000 $(GO) test ./stream -count 1 -v -run TestConnectionsReturnWhatTheyHeld -timeout 30m
+
+.PHONY: slow-readers
+slow-readers: ## Measure what others notice of 5% slow readers: p99 with them over p99 without, pairs in turns
+	$(GO) test ./stream -run '^$$' -bench SlowReaders -benchtime 7x
+
 .PHONY: compare
 compare: ## Measure a message's cost beside other servers, pinned, in 10 minutes (MODE=short: 1): dist/compare.md
 	@mkdir -p dist

@@ -44,6 +44,11 @@ type Options struct {
 	// at most.
 	NoBatch bool
 
+	// MessagePack asks for messages as MessagePack in place of JSON, and Compression
+	// for compressed ones: fewer bytes on the way, some more work here. A server that
+	// does not offer them sends JSON as ever; events are the same.
+	MessagePack, Compression bool
+
 	// Beta asks for the prices of canary adapters too.
 	Beta bool
 

@@ -26,8 +26,14 @@ func (c *Client) read(s *session) error {
 		}
 		s.touch()
 		if typ != websocket.MessageText {
-			c.malformed(fmt.Errorf("binary frame of %d bytes", len(data)))
-			continue
+			if s.conn.Subprotocol() == "" {
+				c.malformed(fmt.Errorf("binary frame of %d bytes", len(data)))
+				continue
+			}
+			if data, err = wire.AppendJSON(nil, data); err != nil {
+				c.malformed(err)
+				continue
+			}
 		}
 		c.frame(s, data)
 	}

@@ -29,6 +29,7 @@ type live struct {
 	url    string
 	keys   string // file of API keys, "" none
 	limits stream.Limits
+	onConn func(stream.ConnInfo) stream.ConnHooks
 	listen *httptest.Server
 	server atomic.Pointer[stream.Server]
 	stop   func()
@@ -61,10 +62,12 @@ func (l *live) end() {
 func (l *live) restart() {
 	l.t.Helper()
 	s, err := stream.New(stream.Options{
-		Feed:     swapcast.FeedSimulated,
-		KeysFile: l.keys,
-		Limits:   l.limits,
-		Timing:   stream.Timing{ReconnectMin: time.Millisecond, ReconnectMax: 50 * time.Millisecond},
+		Feed:        swapcast.FeedSimulated,
+		KeysFile:    l.keys,
+		Compression: true,
+		OnConn:      l.onConn,
+		Limits:      l.limits,
+		Timing:      stream.Timing{ReconnectMin: time.Millisecond, ReconnectMax: 50 * time.Millisecond},
 	})
 	if err != nil {
 		l.t.Fatal(err)
@@ -135,10 +138,34 @@ func dial(t *testing.T, l *live, opts client.Options) *client.Client {
 	return c
 }
 
-// The SDK and the real server understand each other.
+// The SDK and the real server understand each other, in every form of messages.
 func TestWithTheRealServer(t *testing.T) {
+	for name, opts := range map[string]client.Options{
+		"json": {}, "msgpack": {MessagePack: true}, "json, compressed": {Compression: true}, "msgpack, compressed, no batch": {MessagePack: true, Compression: true, NoBatch: true},
+	} {
+		t.Run(name, func(t *testing.T) { withTheRealServer(t, opts) })
+	}
+}
+
+func withTheRealServer(t *testing.T, opts client.Options) {
 	l := newLive(t)
-	c := dial(t, l, client.Options{TestID: "sdk"})
+	opts.TestID = "sdk"
+	var form atomic.Value
+	l.onConn = func(info stream.ConnInfo) stream.ConnHooks { form.Store(info.Form); return stream.ConnHooks{} }
+	l.restart()
+	c := dial(t, l, opts)
+	defer func() {
+		want := "json"
+		if opts.MessagePack {
+			want = "msgpack"
+		}
+		if opts.Compression {
+			want += "+deflate"
+		}
+		if form.Load() != want {
+			t.Errorf("the form was %v", form.Load())
+		}
+	}()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 

@@ -49,11 +49,18 @@ const lasting = 10 * time.Second
 func (c *Client) connect(ctx context.Context) ending {
 	s := &session{start: time.Now(), silence: c.opts.SilentAfter, done: make(chan struct{}), limited: make(chan struct{}, 1)}
 	dialCtx, cancel := context.WithTimeout(ctx, c.opts.AckTimeout)
-	conn, resp, err := websocket.Dial(dialCtx, c.url, &websocket.DialOptions{
+	dial := &websocket.DialOptions{
 		HTTPClient:     c.opts.HTTPClient,
 		HTTPHeader:     c.header,
 		OnPingReceived: func(context.Context, []byte) bool { s.touch(); return true },
-	})
+	}
+	if c.opts.MessagePack {
+		dial.Subprotocols = []string{wire.Subprotocol}
+	}
+	if c.opts.Compression {
+		dial.CompressionMode = websocket.CompressionNoContextTakeover
+	}
+	conn, resp, err := websocket.Dial(dialCtx, c.url, dial)
 	cancel()
 	if err != nil {
 		return c.dialFailed(resp, err)
