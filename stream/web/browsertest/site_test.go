@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type site struct {
 	state  atomic.Pointer[string]                                      // of /v1/status
 	feed   swapcast.Feed                                               // set before start
 	keys   string                                                      // file of API keys, "" none
+	forms  sync.Map                                                    // in which messages were sent
 	quote  func(context.Context, quote.Request) (*quote.Answer, error) // nil none
 	holder holder                                                      // answers for any wallet
 }
@@ -107,7 +109,9 @@ func (s *site) restart() {
 		Candle: func(mint solana.PublicKey, interval swapcast.Interval) (swapcast.Candle, bool) {
 			return s.market.Candle(mint, interval)
 		},
-		Timing: stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
+		Compression: true, // every browser asks for it
+		OnConn:      func(info stream.ConnInfo) stream.ConnHooks { s.forms.Store(info.Form, true); return stream.ConnHooks{} },
+		Timing:      stream.Timing{ReconnectMin: 10 * time.Millisecond, ReconnectMax: 300 * time.Millisecond},
 	})
 	if err != nil {
 		s.t.Fatal(err)
