@@ -59,12 +59,15 @@ const lastSteps = 15
 
 // scope is whose the events are.
 func (c *connReport) scope() *report.Who {
-	transport := "websocket"
+	transport, scenario := "websocket", c.info.Scenario
 	if c.info.SSE {
 		transport = "sse"
 	}
+	if scenario == "" && c.info.TestID != "" {
+		scenario = "unnamed" // so that a test's events can be told from others by either tag
+	}
 	return &report.Who{
-		TestID: c.info.TestID, Scenario: c.info.Scenario, UserID: c.info.VUID, Trace: c.info.Trace,
+		TestID: c.info.TestID, Scenario: scenario, UserID: c.info.VUID, Trace: c.info.Trace,
 		Tags: map[string]string{"transport": transport, "conn_id": strconv.FormatUint(c.info.ID, 10)},
 	}
 }

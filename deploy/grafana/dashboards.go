@@ -238,7 +238,7 @@ func load() dashboard {
 		{"Load", []panel{connections(), sent(), {
 			title: "Came and went", unit: perSecond, queries: []query{
 				{total("", "swapcast_ws_closed_total", ""), "closed"},
-				{total("", "swapcast_ws_refused_total", `, reason=~"overloaded|too_many_connections|draining"`), "turned away"},
+				{total("", "swapcast_ws_refused_total", `, reason=~"overloaded|too_many_connections|out_of_files|draining"`), "turned away"},
 			},
 		}}},
 		{"Latency", []panel{delivery(), {
