@@ -1,5 +1,5 @@
 // Package api answers the HTTP side of the contract: prices, tokens, trades,
-// candles, quotes and status under /v1, the two API documents, liveness and readiness. It reads
+// candles, quotes, wallets and status under /v1, the two API documents, liveness and readiness. It reads
 // what others keep and owns no data, no goroutine and no queue.
 //
 // Promises:

@@ -46,7 +46,7 @@ func (m *Market) Mid(key solana.PublicKey) (usd float64, ok bool) {
 // record tells the ground truth of the finished transaction.
 func (b *builder) record(sig *[64]byte, index uint64, at int64) {
 	m := b.m
-	if m.truth == nil && m.opt.OnSwap == nil && m.opt.OnBalance == nil {
+	if m.truth == nil && m.opt.OnSwap == nil && m.opt.OnBalance == nil && m.opt.OnHolding == nil {
 		return
 	}
 	for i := range b.swaps {
@@ -82,6 +82,9 @@ func (b *builder) changes(sig *[64]byte) {
 		}
 		if a.live {
 			post = a.amount
+		}
+		if m.opt.OnHolding != nil {
+			m.opt.OnHolding(a.key, a.owner.key, a.mint.key, pre, post)
 		}
 		k := slices.IndexFunc(out, func(c swapcast.BalanceChange) bool {
 			return c.Owner == a.owner.key && c.Mint == a.mint.key

@@ -13,21 +13,17 @@ import (
 	"github.com/swapcast/swapcast/wallet"
 )
 
-// pageSize is how many transactions are read before they are taken; fetchers is how
-// many of them are asked for at a time.
-const (
-	pageSize = 25
-	fetchers = 4
-)
+// fetchers is how many transactions of a page are asked for at a time.
+const fetchers = 4
 
 // page reads the newest part of a span. Of transactions that are known already,
 // only that they were there is told.
 func (k *Keeper) page(ctx context.Context, owner solana.PublicKey, s wallet.Span) (*wallet.Page, error) {
-	rows, err := k.reader.List(ctx, s, pageSize)
+	rows, err := k.reader.List(ctx, s, k.o.Page)
 	if err != nil {
 		return nil, err
 	}
-	page := &wallet.Page{Span: s, Read: len(rows), Done: len(rows) < pageSize}
+	page := &wallet.Page{Span: s, Read: len(rows), Done: len(rows) < k.o.Page}
 	events := make([]*wallet.Event, len(rows))
 	missing := make([]bool, len(rows))
 	group, asking := errgroup.WithContext(ctx)

@@ -33,6 +33,9 @@ type Options struct {
 	// Accounts is how many token accounts of a wallet have their history read.
 	// Default 16.
 	Accounts int
+	// Page is how many transactions of a history are read before they are taken.
+	// Default 25, at most 1,000.
+	Page int
 	// Parallel is how many wallets are asked about at a time. Default 4.
 	Parallel int
 	// BackoffMin and BackoffMax bound the pause after a failure. Defaults 500 ms
@@ -90,6 +93,9 @@ func New(o Options) (*Keeper, error) {
 	}
 	if o.Accounts <= 0 {
 		o.Accounts = 16
+	}
+	if o.Page <= 0 {
+		o.Page = 25
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 4

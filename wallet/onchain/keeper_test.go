@@ -176,6 +176,7 @@ func run(t *testing.T, c *chain, f *follower, test func(r *rig)) {
 				<-turn
 			},
 			Price:   func(mint solana.PublicKey, _ int64) (float64, bool) { return price(mint) },
+			Page:    10,
 			Metrics: onchain.NewMetrics(r.registry), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		})
 		if err != nil {
@@ -245,12 +246,12 @@ func (c *chain) balances(t *testing.T, f *follower) (compared int) {
 // positions of who watched from the beginning.
 func TestWatchedFromTheMiddle(t *testing.T) {
 	c := newChain(t, 7)
-	before := c.play(t, 1_500)
-	owners := c.busiest(12)
+	before := c.play(t, 700)
+	owners := c.busiest(8)
 	late, always := follow(owners), follow(owners)
 	always.apply(before)
 	run(t, c, late, func(r *rig) {
-		soon := c.play(t, 300) // the stream is ahead of what the node is asked for
+		soon := c.play(t, 150) // the stream is ahead of what the node is asked for
 		late.apply(soon)
 		always.apply(soon)
 		for _, o := range owners {
@@ -264,10 +265,10 @@ func TestWatchedFromTheMiddle(t *testing.T) {
 				t.Errorf("%s is not complete", o)
 			}
 		}
-		then := c.play(t, 300)
+		then := c.play(t, 150)
 		late.apply(then)
 		always.apply(then)
-		if n := c.balances(t, late); n < 100 {
+		if n := c.balances(t, late); n < 60 {
 			t.Errorf("only %d balances were compared", n)
 		} else {
 			t.Logf("%d balances of %d wallets are those of the ground truth", n, len(owners))
@@ -301,7 +302,7 @@ func TestWatchedFromTheMiddle(t *testing.T) {
 // snapshot from too early is not taken.
 func TestFailingAndLaggingNode(t *testing.T) {
 	c := newChain(t, 8)
-	c.play(t, 1_000)
+	c.play(t, 300)
 	owner := c.busiest(1)[0]
 	f := follow([]solana.PublicKey{owner})
 	run(t, c, f, func(r *rig) {
@@ -332,16 +333,17 @@ func TestFailingAndLaggingNode(t *testing.T) {
 // that is too long is cut and says so.
 func TestHistoryGoesOn(t *testing.T) {
 	c := newChain(t, 9)
-	all := c.play(t, 5_500)
+	all := c.play(t, 1_800)
 	owner := c.busiest(1)[0]
 	always := follow([]solana.PublicKey{owner})
-	always.apply(all)
+	confirmed := c.recorder.Slot(swapcast.Confirmed)
+	always.apply(slices.DeleteFunc(all, func(tx *swapcast.Transaction) bool { return tx.Slot > confirmed }))
 	want, _ := always.positions.Report(owner, price)
 	first := follow([]solana.PublicKey{owner})
 	var saved wallet.Saved
 	run(t, c, first, func(r *rig) {
 		first.positions.Missed(owner, 0)
-		r.node.Script(rpctest.Fault{Method: "getTransaction", Skip: 30, Status: 500, Times: -1})
+		r.node.Script(rpctest.Fault{Method: "getTransaction", Skip: 11, Status: 500, Times: -1})
 		r.keeper.Want(owner)
 		r.rest(time.Minute)
 	})
@@ -366,7 +368,7 @@ func TestHistoryGoesOn(t *testing.T) {
 	}
 
 	cut := follow([]solana.PublicKey{owner})
-	cut.positions = wallet.NewPositions(wallet.PositionOptions{MaxHistory: 30})
+	cut.positions = wallet.NewPositions(wallet.PositionOptions{MaxHistory: 10})
 	cut.positions.Watch(owner)
 	run(t, c, cut, func(r *rig) {
 		cut.positions.Missed(owner, 0)
@@ -374,7 +376,7 @@ func TestHistoryGoesOn(t *testing.T) {
 		r.rest(time.Minute)
 	})
 	got, _ = cut.positions.Report(owner, price)
-	if !got.Past.Truncated || len(got.Past.Spans) != 0 || got.Transactions < 20 {
+	if !got.Past.Truncated || len(got.Past.Spans) != 0 || got.Transactions < 10 {
 		t.Errorf("a history that is too long: %+v, %d transactions", got.Past, got.Transactions)
 	}
 }
