@@ -90,7 +90,11 @@ func TestMarketBalances(t *testing.T) {
 				lamports[held{c.Owner, c.Mint, true}] = c.Post
 			}
 		},
-		OnHolding: func(key, owner, mint solana.PublicKey, pre, post uint64) {
+		OnHolding: func(h sim.Holding) {
+			if h.Native {
+				return
+			}
+			key, owner, mint, pre, post := h.Account, h.Owner, h.Mint, h.Before, h.Amount
 			if pre != post { // a book knows of an account from its first change on
 				tokens[account{key, owner, mint}] = post
 			}

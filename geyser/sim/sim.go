@@ -42,9 +42,9 @@ type Options struct {
 	// transaction. The value is only valid during the call.
 	OnSwap    func(*swapcast.Swap)
 	OnBalance func(*swapcast.BalanceChange)
-	// OnHolding is called likewise with what each token account that a transaction
-	// touched held before and holds afterwards, 0 of one that did not or does not exist.
-	OnHolding func(account, owner, mint solana.PublicKey, pre, post uint64)
+	// OnHolding is called likewise for every account of a transaction, changed or
+	// not: its lamports, and its tokens where it is or was a token account.
+	OnHolding func(Holding)
 }
 
 // ErrOptions means that Options holds a value out of range.

@@ -46,7 +46,8 @@ func (m *Market) Mid(key solana.PublicKey) (usd float64, ok bool) {
 // record tells the ground truth of the finished transaction.
 func (b *builder) record(sig *[64]byte, index uint64, at int64) {
 	m := b.m
-	if m.truth == nil && m.opt.OnSwap == nil && m.opt.OnBalance == nil && m.opt.OnHolding == nil {
+	b.holdings()
+	if m.truth == nil && m.opt.OnSwap == nil && m.opt.OnBalance == nil {
 		return
 	}
 	for i := range b.swaps {
@@ -67,6 +68,39 @@ func (b *builder) record(sig *[64]byte, index uint64, at int64) {
 	b.changes(sig)
 }
 
+// Holding is what one account holds after a transaction.
+type Holding struct {
+	Account solana.PublicKey
+	Owner   solana.PublicKey // Account itself where Native
+	Mint    solana.PublicKey
+	Native  bool
+	Before  uint64 // raw units; 0 where the account was not there
+	Amount  uint64 // raw units; 0 where the account is closed
+}
+
+// holdings tells what the accounts of the transaction hold.
+func (b *builder) holdings() {
+	tell := b.m.opt.OnHolding
+	if tell == nil {
+		return
+	}
+	for _, p := range b.order {
+		a, s := b.accts[p], &b.snaps[p]
+		tell(Holding{Account: a.key, Owner: a.key, Mint: b.m.mints[tokSOL].key, Native: true, Before: s.lamports, Amount: a.lamports})
+		if a.mint == nil || !a.live && !s.live {
+			continue
+		}
+		h := Holding{Account: a.key, Owner: a.owner.key, Mint: a.mint.key}
+		if s.live {
+			h.Before = s.amount
+		}
+		if a.live {
+			h.Amount = a.amount
+		}
+		tell(h)
+	}
+}
+
 // changes works out the balance changes.
 func (b *builder) changes(sig *[64]byte) {
 	m := b.m
@@ -82,9 +116,6 @@ func (b *builder) changes(sig *[64]byte) {
 		}
 		if a.live {
 			post = a.amount
-		}
-		if m.opt.OnHolding != nil {
-			m.opt.OnHolding(a.key, a.owner.key, a.mint.key, pre, post)
 		}
 		k := slices.IndexFunc(out, func(c swapcast.BalanceChange) bool {
 			return c.Owner == a.owner.key && c.Mint == a.mint.key

@@ -29,6 +29,7 @@ type market struct {
 	candidate   uint64
 	made        []swapcast.Swap          // of the transaction at hand
 	changed     []swapcast.BalanceChange // of the transaction at hand
+	held        []sim.Holding            // of the transaction at hand
 	played      atomic.Uint64            // swaps
 	ended       bool
 }
@@ -37,6 +38,7 @@ func newMarket(o sim.Options, t *truth, swaps uint64) (*market, error) {
 	m := &market{truth: t, swaps: swaps}
 	o.OnSwap = func(s *swapcast.Swap) { m.made = append(m.made, *s) }
 	o.OnBalance = func(b *swapcast.BalanceChange) { m.changed = append(m.changed, *b) }
+	o.OnHolding = func(h sim.Holding) { m.held = append(m.held, h) }
 	var err error
 	m.sim, err = sim.New(o)
 	return m, err
@@ -74,9 +76,10 @@ func (m *market) keep(u *pb.SubscribeUpdate) bool {
 	}
 	var made []swapcast.Swap
 	var changed []swapcast.BalanceChange
+	var held []sim.Holding
 	if u.GetTransaction() != nil { // other updates may come between the word and the transaction
-		made, changed = m.made, m.changed
-		m.made, m.changed = m.made[:0], m.changed[:0]
+		made, changed, held = m.made, m.changed, m.held
+		m.made, m.changed, m.held = m.made[:0], m.changed[:0], m.held[:0]
 	}
 	switch {
 	case m.last != 0 && slot > m.last:
@@ -86,7 +89,7 @@ func (m *market) keep(u *pb.SubscribeUpdate) bool {
 			return false
 		}
 		m.played.Add(uint64(len(made)))
-		m.truth.happened(signatureOf(u), made, changed)
+		m.truth.happened(signatureOf(u), made, changed, held)
 	case u.GetBlockMeta() != nil && slot < m.first+leadSlots:
 		u.GetBlockMeta().ExecutedTransactionCount = 0
 	case u.GetSlot().GetStatus() == pb.SlotStatus_SLOT_PROCESSED && m.played.Load() >= m.swaps:

@@ -119,10 +119,13 @@ func (v *verdict) judgeBalances(b *book, t *truth) {
 			b.problems.add("balances wrong", "%s: %s of %s native %v: told %d (slot %d, %v), true %d (market's slot %d)", b.name, key.mint, key.owner, key.native, got.amount, got.slot, ok, fact.amount, fact.slot)
 		}
 	}
-	for key := range b.balances {
-		if _, ok := t.balances[key]; !ok {
+	for key, got := range b.balances { // what never changed may be told too
+		if _, changed := t.balances[key]; changed {
+			continue
+		}
+		if held, ok := t.held[key]; !ok || held != got.amount {
 			v.balancesWrong++
-			b.problems.add("balances wrong", "%s: %s of %s native %v was told and never changed", b.name, key.mint, key.owner, key.native)
+			b.problems.add("balances wrong", "%s: %s of %s native %v was told to be %d; it never changed, known %v: %d", b.name, key.mint, key.owner, key.native, got.amount, ok, held)
 		}
 	}
 }

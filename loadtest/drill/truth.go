@@ -48,8 +48,10 @@ type truth struct {
 	twins    map[fall]struct{}   // those that two banks of a slot have
 	trades   map[uint64]tradeFact
 	candles  map[candleKey]candleFact
-	balances map[balanceKey]balanceFact
-	mints    []string // those that the market lists, then those that were traded, in that order
+	balances map[balanceKey]balanceFact           // those that changed
+	held     map[balanceKey]uint64                // over all accounts that a transaction named, changed or not
+	accounts map[solana.PublicKey]map[bool]uint64 // of those, by whether it is lamports
+	mints    []string                             // those that the market lists, then those that were traded, in that order
 	mintOf   map[string]int32
 	counts   truthCounts
 	clock    int64 // the newest block time, Unix seconds
@@ -124,7 +126,7 @@ func newTruth(watched []solana.PublicKey) *truth {
 		reference: refmarket.New(refmarket.Options{Commitment: swapcast.Confirmed}),
 		made:      make(map[solana.Signature][]swapcast.Swap), open: make(map[version]*block),
 		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), orphans: make(map[uint64]struct{}), lies: make(map[uint64]struct{}), twins: make(map[fall]struct{}), trades: make(map[uint64]tradeFact),
-		candles: make(map[candleKey]candleFact), balances: make(map[balanceKey]balanceFact), mintOf: make(map[string]int32),
+		candles: make(map[candleKey]candleFact), balances: make(map[balanceKey]balanceFact), held: make(map[balanceKey]uint64), accounts: make(map[solana.PublicKey]map[bool]uint64), mintOf: make(map[string]int32),
 	}
 	for _, owner := range watched {
 		t.watched[owner] = true
@@ -136,16 +138,30 @@ func newTruth(watched []solana.PublicKey) *truth {
 }
 
 // happened takes what the market says of a transaction of its own.
-func (t *truth) happened(signature solana.Signature, swaps []swapcast.Swap, changes []swapcast.BalanceChange) {
+func (t *truth) happened(signature solana.Signature, swaps []swapcast.Swap, changes []swapcast.BalanceChange, held []sim.Holding) {
 	if len(swaps) > 0 {
 		t.made[signature] = slices.Clone(swaps)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, h := range held {
+		if t.watched[h.Owner] {
+			key := balanceKey{h.Owner.String(), h.Mint.String(), h.Native}
+			t.held[key] += h.Amount - t.accounts[h.Account][h.Native]
+			if t.accounts[h.Account] == nil {
+				t.accounts[h.Account] = make(map[bool]uint64, 2)
+			}
+			t.accounts[h.Account][h.Native] = h.Amount
+			if fact, changed := t.balances[key]; changed {
+				t.balances[key] = balanceFact{t.held[key], fact.slot}
+			}
+		}
+	}
 	for i := range changes {
 		if c := &changes[i]; t.watched[c.Owner] {
 			// The chain moves slots on, so this one is about right only: for people.
-			t.balances[balanceKey{c.Owner.String(), c.Mint.String(), c.Native}] = balanceFact{c.Post, c.Slot}
+			key := balanceKey{c.Owner.String(), c.Mint.String(), c.Native}
+			t.balances[key] = balanceFact{t.held[key], c.Slot}
 		}
 	}
 }
