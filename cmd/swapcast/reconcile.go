@@ -64,6 +64,22 @@ func (s *shownCandles) add(c *swapcast.Candle, settled int64) {
 	}
 }
 
+// newestCandle is the candle with which the following of a processed one begins:
+// the confirmed one where that has gone as far. The processed market keeps what it
+// made of a transaction as it came.
+func (v *view) newestCandle(confirmed *view, mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
+	settled := confirmed.market.Time()
+	candle, ok := v.market.Candle(mint, i)
+	right, known := confirmed.market.Candle(mint, i)
+	if known && (!ok || right.Start > candle.Start || right.Start == candle.Start && right.Final) {
+		return right, true
+	}
+	if ok {
+		v.shown.add(&candle, settled)
+	}
+	return candle, ok
+}
+
 // take has the candles compared that somebody was shown since it was called last.
 func (r *reconciler) take(s *shownCandles) {
 	s.mu.Lock()

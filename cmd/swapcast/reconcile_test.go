@@ -151,6 +151,29 @@ func TestCandleThatWasConfirmedBeforeAnybodyListened(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfAQuietToken has a client come long after the last trade, which the
+// processed market has in the second before its own.
+func TestSnapshotOfAQuietToken(t *testing.T) {
+	r := newPipelineRig(t)
+	src := rigSource("a", 1)
+	second := r.now / 1e9
+	r.p.ledger.Began(src, 10, r.now)
+	r.block(src, 10, second)
+	r.status(src, 10, swapcast.SlotConfirmed)
+	r.tx(src, swapTx(11, 1, 1, 150e6, second)) // of the next second
+	for slot := uint64(11); slot < 11+3*maxFlatBack; slot++ {
+		r.block(src, slot, second+int64(slot)-10)
+		proof := swapTx(slot, byte(slot), 2, 0, second) // that the filter works
+		proof.Swaps = nil
+		r.tx(src, proof)
+		r.status(src, slot, swapcast.SlotConfirmed)
+	}
+	read := candleClient(t, r)
+	if m := read(); m.Type != "candle" || m.T != second+1 || m.Trades != 1 || !m.Final {
+		t.Fatalf("snapshot of second %d: %+v", m.T-second, m)
+	}
+}
+
 // TestCandlesOfManySlotsAtOnce has the slots of minutes confirmed at one moment, as
 // they are behind one that waits: the candles at their beginning are put right too.
 func TestCandlesOfManySlotsAtOnce(t *testing.T) {

@@ -154,11 +154,7 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 		},
 		// The views come after the server that they publish to.
 		Candle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
-			candle, ok := s.processed.market.Candle(mint, i)
-			if ok {
-				s.processed.shown.add(&candle, s.confirmed.market.Time())
-			}
-			return candle, ok
+			return s.processed.newestCandle(s.confirmed, mint, i)
 		},
 		ConfirmedCandle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
 			return s.confirmed.market.Candle(mint, i)
