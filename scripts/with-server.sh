@@ -5,6 +5,7 @@
 #
 #   scripts/with-server.sh COMMAND [ARGUMENT...]
 #
+# TPS        transactions a second of the built-in market (500)
 # SERVE      further arguments of the server, such as '--max-connections 500'
 # METRONOME  set: loadtest/metronome in place of swapcast serve, with these arguments
 # COUNT      so many servers (1); all of them are in URLS and ADMIN_URLS, with spaces between
@@ -31,7 +32,7 @@ if [[ -n "${METRONOME+set}" ]]; then
 	"${GO:-go}" build -o bin/metronome ./loadtest/metronome
 	read -ra program <<<"bin/metronome -listen 127.0.0.1:0 -admin-listen 127.0.0.1:0 $METRONOME"
 else
-	read -ra program <<<"bin/swapcast serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --source market:?seed=1&tps=500 ${SERVE:-}"
+	read -ra program <<<"bin/swapcast serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --source market:?seed=1&tps=${TPS:-500} ${SERVE:-}"
 fi
 
 URLS='' ADMIN_URLS=''

@@ -203,7 +203,10 @@ func (r *Report) sequenceTable() table {
 	return t
 }
 
-// whole writes a count with its thousands apart.
+// Count writes a number with its thousands apart.
+func Count(n uint64) string { return whole(float64(n)) }
+
+// whole is Count for any number.
 func whole(v float64) string {
 	s := strconv.FormatFloat(v, 'f', 0, 64)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

@@ -30,19 +30,19 @@ func (r *Runner) findings(rep *report.Report) []report.Finding {
 	}
 	// Who churns is away for a moment.
 	if want := r.plan.Connections; most < want && !r.plan.Mix.has(Churn) {
-		add(true, "%d of %d connections were open at one time at most", most, want)
+		add(true, "%s of %s connections were open at one time at most", report.Count(uint64(most)), report.Count(uint64(want)))
 	}
 	if failed > 0 {
-		add(true, "%d attempts to connect failed (see the reasons)", failed)
+		add(true, "%s attempts to connect failed (see the reasons)", report.Count(failed))
 	}
 	if lost > 0 {
-		add(true, "%d connections were lost (see the reasons)", lost)
+		add(true, "%s connections were lost (see the reasons)", report.Count(lost))
 	}
 	if invalid+refused > 0 {
-		add(true, "%d messages were not what the contract says, %d were errors", invalid, refused)
+		add(true, "%s messages were not what the contract says, %s were errors", report.Count(invalid), report.Count(refused))
 	}
 	if g := rep.Gaps; g.Disorder > 0 {
-		add(true, "%d messages came twice or out of order", g.Disorder)
+		add(true, "%s messages came twice or out of order", report.Count(g.Disorder))
 	}
 	r.gapFindings(rep, add)
 	if rep.Hold.Messages == 0 && rep.Hold.Seconds > 0 {
@@ -63,14 +63,14 @@ func (r *Runner) gapFindings(rep *report.Report, add func(bool, string, ...any))
 	g := rep.Gaps
 	switch {
 	case g.Unexplained > 0 && g.Counted:
-		add(true, "%d updates are missing that no server says it conflated", g.Unexplained)
+		add(true, "%s updates are missing that no server says it conflated", report.Count(g.Unexplained))
 	case g.Unexplained > 0:
-		add(true, "%d updates are missing; whether the server conflated them shows only with --admin", g.Unexplained)
+		add(true, "%s updates are missing; whether the server conflated them shows only with --admin", report.Count(g.Unexplained))
 	case g.Missed > 0:
-		add(false, "%d updates are missing, all conflated by the server for connections that it could not write to fast enough", g.Missed)
+		add(false, "%s updates are missing, all conflated by the server for connections that it could not write to fast enough", report.Count(g.Missed))
 	}
 	if g.Skipped > 0 {
-		add(false, "%d updates were skipped for a newer one, as window_ms or slow reading asks for", g.Skipped)
+		add(false, "%s updates were skipped for a newer one, as window_ms or slow reading asks for", report.Count(g.Skipped))
 	}
 }
 
