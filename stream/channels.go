@@ -73,6 +73,8 @@ type subscription struct {
 	index   int    // place in the topic's list
 	slot    int    // place in the mailbox plus one while that conflates; 0: none
 	held    *frame // price or candle that waits for the connection's window to end
+	gaveWay uint32 // how many did to held, not told to the connection yet
+	window  bool   // the connection has one
 	listed  bool   // stands among its connection's held
 	ended   bool   // nothing of it is to be sent any more
 	// behind says that the client is being given what it lacks: what is published

@@ -31,7 +31,7 @@ func (s *shard) deliver(it *item) {
 		switch {
 		case it.frame.kind == kindFinal:
 			s.deliverFinal(sub, it.frame, it.aside)
-		case sub.conn.window > 0:
+		case sub.window:
 			s.hold(sub, it.frame)
 		default:
 			s.deliverLatest(sub, it.frame)
@@ -75,6 +75,7 @@ func (s *shard) deliverFinal(sub *subscription, f *frame, aside bool) {
 	if sub.held != nil && !aside {
 		sub.held = nil
 		s.conflated(c, 1)
+		sub.settle()
 	}
 	s.makeRoom(c, c.box.counts[kindFinal], s.srv.opts.Limits.QueuedTrades)
 	c.box.pushFinal(sub, f)
@@ -171,13 +172,16 @@ func (s *shard) recover(l *local, r seqRange) {
 
 // hold keeps a price or a candle until the window of its connection ends.
 func (s *shard) hold(sub *subscription, f *frame) {
-	c := sub.conn
-	if c.ending {
+	if sub.held != nil {
+		// Nearly every update under load. It touches nothing but the subscription:
+		// the connection's memory would cost more than all the rest.
+		sub.held = f
+		sub.gaveWay++
+		s.books.conflated++
 		return
 	}
-	if sub.held != nil {
-		sub.held = f
-		s.conflated(c, 1)
+	c := sub.conn
+	if c.ending {
 		return
 	}
 	sub.held = f
@@ -191,6 +195,14 @@ func (s *shard) hold(sub *subscription, f *frame) {
 	}
 }
 
+// settle tells the connection how many updates gave way while the window was open.
+func (sub *subscription) settle() {
+	if sub.gaveWay > 0 {
+		sub.conn.conflated.Add(uint64(sub.gaveWay))
+		sub.gaveWay = 0
+	}
+}
+
 // endWindows puts what windows held back into the mailboxes.
 func (s *shard) endWindows() {
 	if s.ticks.empty() {
@@ -201,6 +213,7 @@ func (s *shard) endWindows() {
 		c.awaited = false
 		for _, sub := range c.held {
 			sub.listed = false
+			sub.settle()
 			if sub.held != nil {
 				s.deliverLatest(sub, sub.held)
 				sub.held = nil

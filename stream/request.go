@@ -313,7 +313,7 @@ func (s *shard) subscribe(c *conn, t *topic, ch channel) bool {
 	if len(l.subs[n]) == 0 {
 		t.listen(s, ch)
 	}
-	sub := &subscription{conn: c, topic: t, channel: ch, index: len(l.subs[n])}
+	sub := &subscription{conn: c, topic: t, channel: ch, index: len(l.subs[n]), window: c.window > 0}
 	l.subs[n] = append(l.subs[n], sub)
 	if ch == chanBalances {
 		c.wallets++
@@ -355,6 +355,7 @@ func (s *shard) drop(sub *subscription) {
 	l.subs[n][sub.index].index = sub.index
 	l.subs[n][last] = nil
 	l.subs[n] = l.subs[n][:last]
+	sub.settle()
 	sub.held, sub.ended, sub.backed = nil, true, nil
 	if sub.channel == chanBalances {
 		sub.conn.wallets--
