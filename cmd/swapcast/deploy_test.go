@@ -487,7 +487,7 @@ func freeAddress(t *testing.T) string {
 // machine a scrape may fail, after which there are no values for a while.
 func (p *runningPrometheus) await(t *testing.T, expr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		p.at = strconv.FormatFloat(float64(time.Now().UnixMilli())/1000, 'f', 3, 64)

@@ -23,6 +23,10 @@ import (
 	"github.com/swapcast/swapcast/stream"
 )
 
+// patience is how long a test waits for what must come: much longer than it takes, on
+// a machine that is much too busy.
+const patience = 3 * time.Minute
+
 // virtualUsers has n clients connect at once, as k6's do: the even ones of one test
 // run and the odd ones of another. Each subscribes, waits for the answer and leaves;
 // those of the second run also name something that is no mint.
@@ -31,7 +35,7 @@ func virtualUsers(t *testing.T, address string, n int) {
 	var group sync.WaitGroup
 	for vu := range n {
 		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			url := fmt.Sprintf("ws://%s/ws?test_id=run-%d&vu_id=%d&scenario=price_streams&api_key=not-to-be-told", address, vu%2, vu)
 			ws, _, err := websocket.Dial(ctx, url, nil)
@@ -147,7 +151,7 @@ func judgeEvent(t *testing.T, e reporttest.Event, kind string, refused bool) {
 // awaitEvents waits until the receiver has what ok asks for.
 func awaitEvents(t *testing.T, r *reporttest.Receiver, ok func([]reporttest.Event) bool) []reporttest.Event {
 	t.Helper()
-	patience := time.After(time.Minute)
+	late := time.After(patience)
 	for {
 		events := r.Events()
 		if ok(events) {
@@ -155,7 +159,7 @@ func awaitEvents(t *testing.T, r *reporttest.Receiver, ok func([]reporttest.Even
 		}
 		select {
 		case <-r.Came():
-		case <-patience:
+		case <-late:
 			t.Fatalf("only %d events came", len(events))
 		}
 	}
@@ -210,7 +214,7 @@ func TestReportSample(t *testing.T) {
 			defer func() { hooks.Panic(recover()) }()
 			panic(fmt.Sprintf("at rate %v", rate))
 		}()
-		s.endReport(time.Minute)
+		s.endReport(patience)
 		events := receiver.Events()
 		e := events[len(events)-1]
 		if len(e.Exception) != 1 || e.Exception[0].Value != fmt.Sprintf("at rate %v", rate) || e.Contexts["trace"]["trace_id"] != trace[:32] {
@@ -328,7 +332,7 @@ func TestReportHandlerPanic(t *testing.T) {
 		}
 	}
 	web.Close()
-	s.endReport(time.Minute)
+	s.endReport(patience)
 	var got []string
 	for _, e := range receiver.Events() {
 		got = append(got, fmt.Sprintf("%s %s %s", e.Exception[0].Type, e.Exception[0].Value, e.User.ID))

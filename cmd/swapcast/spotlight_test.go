@@ -41,7 +41,7 @@ func startSpotlight(t *testing.T) (address string) {
 		_ = run.Process.Kill()
 		_ = run.Wait()
 	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/health", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +59,7 @@ func startSpotlight(t *testing.T) (address string) {
 // spotlightEvents reads back what Spotlight has and gets, until ok.
 func spotlightEvents(t *testing.T, address string, ok func([]reporttest.Event) bool) []reporttest.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/stream", http.NoBody)
 	if err != nil {
