@@ -396,3 +396,38 @@ func name(w want) string {
 func (w want) String() string {
 	return fmt.Sprintf("realized %d, held %d at cost %d and %d at unknown cost, blind %d, unrealized %d", w.realized, w.amount, w.cost, w.unknown, w.blind, w.unrealized)
 }
+
+// BenchmarkReport is what one answer about a wallet costs that is not cached: of one
+// with as many transactions as are kept.
+func BenchmarkReport(b *testing.B) {
+	p := wallet.NewPositions(wallet.PositionOptions{})
+	p.Watch(me)
+	for i := range uint64(5_000) {
+		s := step{slot: i/20 + 1, index: i, sol: 100, give: asset{usdc, 3 * one}, get: asset{tok, one}, fee: 5_000}
+		if i%2 == 1 {
+			s.give, s.get = asset{tok, one / 2}, asset{usdc, one}
+		}
+		tx := s.tx()
+		tx.Signature[2], tx.Signature[3] = byte(i), byte(i>>8)
+		p.Apply(tx, prices(100, 2), nil)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, _ := p.Report(me, prices(100, 2)); r.Transactions != 5_000 {
+			b.Fatalf("%d transactions", r.Transactions)
+		}
+	}
+}
+
+// BenchmarkApplyOfNobody is what a transaction costs here that changes wallets which
+// nobody watches.
+func BenchmarkApplyOfNobody(b *testing.B) {
+	p := wallet.NewPositions(wallet.PositionOptions{})
+	p.Watch(key(200))
+	s := step{slot: 1, index: 1, sol: 100, give: asset{usdc, 3 * one}, get: asset{tok, one}, fee: 5_000}
+	tx := s.tx()
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Apply(tx, nil, nil)
+	}
+}

@@ -2,7 +2,6 @@ package wallet
 
 import (
 	"math"
-	"math/big"
 	"math/bits"
 
 	"github.com/gagliardetto/solana-go"
@@ -96,14 +95,17 @@ func muldiv(a, b, c uint64) uint64 {
 	return q
 }
 
-// gain adds to a sum of profits and losses, which stays within its 64 bits.
+// gain adds to a sum of profits and losses, which stays within its 64 bits: the sum
+// is worked out in 128.
 func gain(sum int64, proceeds, cost uint64) int64 {
-	d := new(big.Int).Sub(new(big.Int).SetUint64(proceeds), new(big.Int).SetUint64(cost))
-	d.Add(d, big.NewInt(sum))
+	high := sum >> 63 // of sum: 0 or -1
+	low, carry := bits.Add64(uint64(sum), proceeds, 0)
+	low, borrow := bits.Sub64(low, cost, 0)
+	high += int64(carry) - int64(borrow)
 	switch {
-	case d.IsInt64():
-		return d.Int64()
-	case d.Sign() < 0:
+	case high == 0 && low <= math.MaxInt64, high == -1 && low > math.MaxInt64:
+		return int64(low)
+	case high < 0:
 		return math.MinInt64
 	default:
 		return math.MaxInt64
