@@ -49,11 +49,14 @@ type bus struct {
 	peers   map[string]int64 // the others, by id: until when all that they invalidated is in Redis
 }
 
+// longestBeat is how long an end of a doubt may be waited for with a long L1TTL.
+const longestBeat = 5 * time.Second
+
 func newBus(c *Cache) *bus {
 	b := &bus{
 		c: c, t: c.tier,
 		channel: c.tier.channel(),
-		every:   c.o.L1TTL / 8,
+		every:   min(c.o.L1TTL/8, longestBeat),
 		within:  c.o.L1TTL / 2,
 		timeout: max(c.o.L2Timeout, time.Second),
 		peers:   make(map[string]int64),
@@ -112,6 +115,7 @@ func (b *bus) prove() {
 // listen hears the others until ctx ends.
 func (b *bus) listen(ctx context.Context) error {
 	const firstPause, longestPause = 20 * time.Millisecond, time.Second
+	told := false // the log has it
 	for pause := firstPause; ; {
 		heard, err := b.subscription(ctx)
 		b.lost()
@@ -119,7 +123,10 @@ func (b *bus) listen(ctx context.Context) error {
 			return nil //nolint:nilerr // the end that was asked for
 		}
 		b.c.metrics.resubscribed()
-		b.c.log.Warn("the cache's bus lost its subscription and subscribes again", "error", err)
+		if heard || !told {
+			told = true
+			b.c.log.Warn("the cache's bus has no subscription and tries to subscribe", "error", err)
+		}
 		if heard {
 			pause = firstPause
 		}

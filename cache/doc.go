@@ -47,8 +47,8 @@
 //	Redis came back with old data      L1TTL, and all of that data is invalidated
 //	the invalidating one crashed       L1TTL; it is missed until all that it knew of has expired
 //
-// The bound comes from proof, not from hope: every L1TTL/8 each instance sends
-// a beat to itself through Redis. Its coming back proves that all messages
+// The bound comes from proof, not from hope: every L1TTL/8, or 5 s, each instance
+// sends a beat to itself through Redis. Its coming back proves that all messages
 // before it came too, as one node passes them all in order. For half an L1TTL
 // after a proof memory is believed; beyond that, and while another instance is
 // missing that may hold invalidations, the cache is in doubt: it serves nothing

@@ -68,7 +68,7 @@ func (f *fleet) stampede(requests, first, keys int) {
 // read all the time. No read is older than an invalidation that its process has
 // seen the effect of.
 func TestDrillInvalidation(t *testing.T) {
-	rounds := 800
+	rounds := 400
 	if full() {
 		rounds = 100_000
 	}

@@ -8,3 +8,6 @@ func (c *Cache) Pending() int64 { return c.outbox.waiting.Load() }
 
 // LeaseLife is what a holder that dies costs the others.
 const LeaseLife = leaseLife
+
+// Defer has an invalidation wait for Redis, as one that Redis did not take.
+func (c *Cache) Defer(tags ...string) { c.outbox.keep(tags, false) }

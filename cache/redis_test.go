@@ -307,7 +307,7 @@ func TestBackInTime(t *testing.T) {
 	}
 	want(t, a, "k", l, 2, tagged)
 	server.Restart() // the snapshot: value 1, and a version that makes it good
-	if n := client.DBSize(t.Context()).Val(); n == 0 {
+	if keys := client.Keys(t.Context(), "swapcast:1:{x}:e:k").Val(); len(keys) != 1 {
 		t.Fatal("the snapshot was not loaded: this test shows nothing")
 	}
 	eventually(t, "the end of the doubt", func() bool { return a.Sure() && b.Sure() })
@@ -316,6 +316,52 @@ func TestBackInTime(t *testing.T) {
 		if got, err := cache.Get(t.Context(), c, "k", l.load, tagged); err != nil || got < 2 {
 			t.Errorf("got %d and %v after the invalidation", got, err)
 		}
+	}
+}
+
+// TestMissedMessages: what was in memory when the subscription was lost is
+// outdated when it is back, however young it is.
+func TestMissedMessages(t *testing.T) {
+	server := cachetest.StartRedis(t)
+	proxy := cachetest.NewProxy(t, server)
+	long := func(o *cache.Options) { o.L1TTL = time.Hour; o.L2TTL = time.Hour }
+	a, b := instance(t, server.Client(t), long), instance(t, proxy.Client(t), long)
+	tagged := cache.Tags("x")
+	l := &counter{}
+	want(t, b, "k", l, 1, tagged)
+	proxy.Cut()
+	if err := a.InvalidateTag(t.Context(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	want(t, b, "k", l, 1, tagged) // it cannot know
+	proxy.Mend()
+	eventually(t, "the new value", func() bool {
+		got, err := cache.Get(t.Context(), b, "k", l.load, tagged)
+		return err == nil && got == 2
+	})
+}
+
+// TestUndelivered: while an invalidation has not reached Redis, what Redis has
+// is not believed by who knows of it.
+func TestUndelivered(t *testing.T) {
+	server := cachetest.StartRedis(t)
+	a := instance(t, server.Client(t))
+	tagged := cache.Tags("x")
+	l := &counter{}
+	want(t, a, "k", l, 1, tagged)
+	eventually(t, "the value in Redis", func() bool { return server.Client(t).Exists(t.Context(), "swapcast:1:{x}:e:k").Val() == 1 })
+	for _, test := range []struct {
+		pending string
+		value   int64
+	}{{"y", 1}, {"x", 2}} {
+		// Without a Run: nobody delivers.
+		b, err := cache.New(cache.Options{Redis: server.Client(t), L2Timeout: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Defer(test.pending)
+		want(t, b, "k", l, test.value, tagged)
+		b.Close()
 	}
 }
 
@@ -379,6 +425,17 @@ func TestForeignBytes(t *testing.T) {
 		eventually(t, "a good value in the place of the junk", func() bool {
 			return client.Get(t.Context(), keys[0]).Val() != junk
 		})
+	}
+}
+
+// TestSentinelClient: the client of a master that sentinels name will do.
+func TestSentinelClient(t *testing.T) {
+	client := redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName: "prices", SentinelAddrs: []string{"127.0.0.1:1"}, ContextTimeoutEnabled: true,
+	})
+	defer client.Close()
+	if _, err := cache.New(cache.Options{Redis: client}); err != nil {
+		t.Error(err)
 	}
 }
 
