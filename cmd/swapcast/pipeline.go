@@ -12,7 +12,7 @@ import (
 	"github.com/swapcast/swapcast/geyser"
 	"github.com/swapcast/swapcast/ledger"
 	"github.com/swapcast/swapcast/parser"
-	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/relay"
 	"github.com/swapcast/swapcast/swap"
 	"github.com/swapcast/swapcast/tokens"
 )
@@ -30,7 +30,9 @@ type pipeline struct {
 	events      chan *geyser.Event // from the subscribers and the filler; full: they wait, and gRPC holds the servers back
 	processed   *view
 	confirmed   *view
-	stream      *stream.Server
+	stream      teller
+	relay       *relay.Publisher // nil but for an ingest
+	wallets     *wallets
 	filler      filler         // nil: nobody fills
 	tokens      *tokens.Loader // nil: no facts over RPC
 	authorities map[string]uint8
@@ -107,7 +109,9 @@ func newPipeline(s *server, stages *prometheus.HistogramVec) *pipeline {
 		events:      events,
 		processed:   s.processed,
 		confirmed:   s.confirmed,
-		stream:      s.stream,
+		stream:      s.teller,
+		relay:       s.relay,
+		wallets:     s.wallets,
 		authorities: s.upstream.authorities(),
 		recorded:    s.upstream.recorded,
 		feed:        s.feed,
@@ -179,6 +183,7 @@ func (p *pipeline) tick(now int64) {
 	}
 	p.carryOut()
 	p.checkpoint.Store(p.ledger.Checkpoint())
+	p.serveEdges()
 	stats, gaps := p.ledger.Stats(), p.ledger.Gaps()
 	p.stats.Store(&stats)
 	p.gaps.Store(&gaps)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -18,6 +19,9 @@ import (
 
 // publicHandler joins the WebSocket, the HTTP API and the page.
 func (s *server) publicHandler() http.Handler {
+	if s.edge != nil {
+		return s.edgeHandler()
+	}
 	options := api.Options{
 		Market:         settledMarket{s.processed.market, s.confirmed.market},
 		Pools:          s.pools,
@@ -28,15 +32,20 @@ func (s *server) publicHandler() http.Handler {
 		Wallets:        newWalletAnswers(s),
 		Status:         s.status,
 		Ready:          s.ready,
-		Feed:           s.stream.Feed,
+		Feed:           s.teller.Feed,
 		QuoteFeed:      s.quoteFeed,
 		AllowedOrigins: s.config.AllowedOrigins,
 	}
 	s.serveSwaps(&options)
 	rest := api.New(options)
 	mux := http.NewServeMux()
-	mux.Handle("/ws", s.stream)
-	mux.HandleFunc("/v1/stream", s.stream.ServeSSE)
+	if s.relay != nil {
+		mux.HandleFunc("/ws", notHere)
+		mux.HandleFunc("/v1/stream", notHere)
+	} else {
+		mux.Handle("/ws", s.stream)
+		mux.HandleFunc("/v1/stream", s.stream.ServeSSE)
+	}
 	for _, path := range []string{"/v1/", "/openapi.json", "/asyncapi.json", "/healthz", "/readyz"} {
 		mux.Handle(path, rest)
 	}
@@ -93,10 +102,12 @@ func (s *server) day(mint solana.PublicKey) (api.Day, bool) {
 	return api.Day{VolumeUSD: d.VolumeUSD, ChangePct: d.ChangePct, Since: d.Since}, ok
 }
 
+var errDraining = errors.New("the server is draining")
+
 // ready is nil when clients should be sent here, else the reason why not.
 func (s *server) ready() error {
 	if s.draining.Load() {
-		return fmt.Errorf("the server is draining")
+		return errDraining
 	}
 	state, message, _ := s.feedHealth(time.Now())
 	if state != api.StateHealthy {
@@ -156,13 +167,13 @@ func (s *server) tellStatus(ctx context.Context) error {
 		case now := <-ticker.C:
 			state, message, degraded := s.feedHealth(now)
 			if message == "" {
-				message = feedNote(s.stream.Feed())
+				message = feedNote(s.teller.Feed())
 			}
 			status := wire.Status{Feed: state, Slot: s.feed.tipSlot.Load(), Degraded: degraded, Message: message}
 			if age, ok := s.feed.age(now); ok {
 				status.LagMS, status.LagKnown = age.Milliseconds(), true
 			}
-			s.stream.PublishStatus(&status)
+			s.teller.PublishStatus(&status)
 		}
 	}
 }
@@ -173,23 +184,30 @@ const statusEvery = 250 * time.Millisecond
 // status answers /v1/status.
 func (s *server) status() api.Status {
 	now := time.Now()
-	v, c := buildInfo()
-	state, message, degraded := s.feedHealth(now)
-	if message == "" {
-		message = feedNote(s.stream.Feed())
+	status := s.ownStatus(now)
+	status.State, status.Message, status.Degraded = s.feedHealth(now)
+	if status.Message == "" {
+		status.Message = feedNote(s.teller.Feed())
 	}
+	status.Slot, status.Checkpoint = s.feed.tipSlot.Load(), s.pipeline.checkpoint.Load()
+	if age, ok := s.feed.age(now); ok {
+		lag := age.Milliseconds()
+		status.LagMS = &lag
+	}
+	s.chainStatus(&status)
+	return status
+}
+
+// ownStatus is what a server of any role knows of itself.
+func (s *server) ownStatus(now time.Time) api.Status {
+	v, c := buildInfo()
 	stats := s.stream.Stats()
 	var subscriptions int64
 	for _, n := range stats.Subscriptions {
 		subscriptions += n
 	}
-	status := api.Status{
-		State:         state,
-		Message:       message,
-		Degraded:      degraded,
-		Slot:          s.feed.tipSlot.Load(),
-		Checkpoint:    s.pipeline.checkpoint.Load(),
-		Epoch:         stats.Epoch,
+	return api.Status{
+		Epoch:         s.teller.Epoch(),
 		Version:       v,
 		Commit:        c,
 		UptimeMS:      now.Sub(s.startedAt).Milliseconds(),
@@ -204,12 +222,6 @@ func (s *server) status() api.Status {
 			MaxWindowMS:       maxWindowMS,
 		},
 	}
-	if age, ok := s.feed.age(now); ok {
-		lag := age.Milliseconds()
-		status.LagMS = &lag
-	}
-	s.chainStatus(&status)
-	return status
 }
 
 // chainStatus adds what the ledger knows.

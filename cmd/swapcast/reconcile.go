@@ -8,7 +8,6 @@ import (
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/ledger"
-	"github.com/swapcast/swapcast/stream"
 )
 
 // reconciler corrects the candles that processed clients were told. Those were
@@ -101,7 +100,7 @@ func (r *reconciler) take(s *shownCandles) {
 // to: the one that it belongs to, and the one that the processed market took it
 // for. One that was compared already is not again, unless the transaction is late:
 // then it has changed since.
-func (r *reconciler) note(tx *ledger.Tx, at int64, late bool, s *stream.Server) {
+func (r *reconciler) note(tx *ledger.Tx, at int64, late bool, s teller) {
 	for i := range tx.Swaps {
 		swap := &tx.Swaps[i]
 		for _, mint := range [2]solana.PublicKey{swap.MintIn, swap.MintOut} {
@@ -115,7 +114,7 @@ func (r *reconciler) note(tx *ledger.Tx, at int64, late bool, s *stream.Server) 
 
 // applied has candles compared again that a transaction has changed since, since
 // the processed market took it for one of a second that had passed.
-func (r *reconciler) applied(tx *ledger.Tx, s *stream.Server) {
+func (r *reconciler) applied(tx *ledger.Tx, s teller) {
 	for i := range tx.Swaps {
 		swap := &tx.Swaps[i]
 		if swap.BlockTime >= r.settled {
@@ -130,7 +129,7 @@ func (r *reconciler) applied(tx *ledger.Tx, s *stream.Server) {
 }
 
 // corrected has candles compared again that a retraction has changed.
-func (r *reconciler) corrected(candles []swapcast.Candle, s *stream.Server) {
+func (r *reconciler) corrected(candles []swapcast.Candle, s teller) {
 	for i := range candles {
 		c := &candles[i]
 		for interval := range s.CandlesWantedAt(c.Mint, swapcast.Processed).All() {

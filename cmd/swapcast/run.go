@@ -21,6 +21,7 @@ import (
 	"github.com/swapcast/swapcast/cache"
 	"github.com/swapcast/swapcast/geyser/backfill"
 	"github.com/swapcast/swapcast/market"
+	"github.com/swapcast/swapcast/relay"
 	"github.com/swapcast/swapcast/report"
 	"github.com/swapcast/swapcast/rpcpool"
 	"github.com/swapcast/swapcast/stream"
@@ -40,6 +41,9 @@ type server struct {
 	processed *view
 	confirmed *view
 	stream    *stream.Server
+	teller    teller           // the stream, or what tells the edges
+	relay     *relay.Publisher // of an ingest, else nil
+	edge      *relay.Edge      // of an edge, which has nothing of the chain; else nil
 	watch     *watchList
 	wallets   *wallets
 	rpc       *rpcpool.Pool    // nil without --rpc-url
@@ -83,9 +87,20 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	built := false
 	defer func() {
 		if !built {
+			s.closeRedis()
 			s.endReport(0)
 		}
 	}()
+	if err := s.openCache(); err != nil {
+		return nil, err
+	}
+	if c.Role == roleEdge {
+		if err := s.openEdge(ctx, proxies); err != nil {
+			return nil, err
+		}
+		built = true
+		return s, nil
+	}
 	s.swaps.metrics = swap.NewMetrics(s.registry)
 	s.swaps.sent = swap.NewTracker(s.swaps.metrics)
 	s.drain = sync.OnceFunc(func() { close(s.asked) })
@@ -97,47 +112,35 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	if err := s.openStream(proxies, stages); err != nil {
 		return nil, err
 	}
+	if err := s.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openTeller(ctx); err != nil {
+		s.closeListeners()
+		return nil, err
+	}
 	s.openWallets()
 	s.openViews()
 	s.pipeline = newPipeline(s, stages)
-	if err := s.openRPC(); err != nil {
-		return nil, err
-	}
-	if err := s.openCache(); err != nil {
-		return nil, err
-	}
-	if err := s.openKeeper(); err != nil {
-		s.closeRedis()
-		return nil, err
-	}
-	if err := s.openState(ctx); err != nil {
-		s.closeRedis()
-		return nil, err
-	}
-	if err := s.openQuotes(ctx); err != nil {
-		s.closeRedis()
-		return nil, err
-	}
-	if err := s.listen(ctx); err != nil {
-		s.closeRedis()
-		s.closeQuotes()
-		return nil, err
+	for _, open := range []func(context.Context) error{s.openRPC, s.openKeeper, s.openState, s.openQuotes} {
+		if err := open(ctx); err != nil {
+			s.closeListeners()
+			return nil, err
+		}
 	}
 	built = true
 	return s, nil
 }
 
-// openStream makes the WebSocket server.
-func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.HistogramVec) error {
+// streamOptions are those of the WebSocket server, whoever publishes to it.
+func (s *server) streamOptions(proxies []netip.Prefix, stages *prometheus.HistogramVec) stream.Options {
 	c := s.config
 	metrics := stream.NewMetrics(s.registry)
 	metrics.StageHub = stages.WithLabelValues("hub")
 	metrics.StageWrite = stages.WithLabelValues("write")
 	metrics.StageTotal = stages.WithLabelValues("total")
 	_ = stream.RaiseOpenFiles() // announce tells what the limit has become
-	var err error
-	s.stream, err = stream.New(stream.Options{
-		Feed:           s.upstream.feed,
+	return stream.Options{
 		AllowedOrigins: c.AllowedOrigins,
 		TrustedProxies: proxies,
 		KeysFile:       c.APIKeysFile,
@@ -152,20 +155,27 @@ func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.Histogram
 			HistoryTrades:         max(1, c.HistoryTrades/2),
 			HistoryTotal:          c.HistoryTrades,
 		},
-		// The views come after the server that they publish to.
-		Candle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
-			return s.processed.newestCandle(s.confirmed, mint, i)
-		},
-		ConfirmedCandle: func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
-			return s.confirmed.market.Candle(mint, i)
-		},
-		OnConn:   s.onConn(),
-		Balances: s.balances,
-		OnWallet: func(owner solana.PublicKey, on bool) { s.wallets.subscribe(owner, on) },
-		Logger:   s.log.With("component", "stream"),
-		Metrics:  metrics,
-	})
-	if err != nil {
+		OnConn:  s.onConn(),
+		Logger:  s.log.With("component", "stream"),
+		Metrics: metrics,
+	}
+}
+
+// openStream makes the WebSocket server.
+func (s *server) openStream(proxies []netip.Prefix, stages *prometheus.HistogramVec) error {
+	o := s.streamOptions(proxies, stages)
+	o.Feed = s.upstream.feed
+	// The views come after the server that they publish to.
+	o.Candle = func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
+		return s.processed.newestCandle(s.confirmed, mint, i)
+	}
+	o.ConfirmedCandle = func(mint solana.PublicKey, i swapcast.Interval) (swapcast.Candle, bool) {
+		return s.confirmed.market.Candle(mint, i)
+	}
+	o.Balances = s.balances
+	o.OnWallet = func(owner solana.PublicKey, on bool) { s.wallets.subscribe(owner, on) }
+	var err error
+	if s.stream, err = stream.New(o); err != nil {
 		return usagef("%v", err)
 	}
 	return nil
@@ -178,7 +188,7 @@ func (s *server) openViews() {
 	open := func(commitment swapcast.Commitment, journal int, m *market.Metrics) *view {
 		v := &view{
 			commitment: commitment,
-			stream:     s.stream,
+			stream:     s.teller,
 			market: market.New(market.Options{
 				Commitment:   commitment,
 				JournalSwaps: journal,
@@ -212,7 +222,7 @@ const blockTimeWithin = 10 * time.Second
 const journalSwaps = 65_536
 
 // openRPC makes what asks the JSON-RPC endpoints, if there are any.
-func (s *server) openRPC() error {
+func (s *server) openRPC(context.Context) error {
 	c := s.config
 	if len(c.RPCURL) == 0 {
 		return nil
@@ -265,6 +275,14 @@ func (s *server) listen(ctx context.Context) error {
 	return nil
 }
 
+// closeListeners gives the ports up.
+func (s *server) closeListeners() {
+	_ = s.public.Close()
+	if s.admin != nil {
+		_ = s.admin.Close()
+	}
+}
+
 // run starts every part, waits for the end (a signal, a drain request or a
 // part that fails) and stops them in order: not ready, no new connections,
 // clients told to go and given time, then upstream, then the rest.
@@ -282,13 +300,13 @@ func (s *server) run(ctx context.Context) error {
 	limitHTTP(admin, 5*time.Minute) // profiles take as long as they are asked for
 
 	defer s.reporting()()
-	s.startUpstream(group, upstream)
-	if s.quotes.standIns != nil {
-		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
+	if s.edge != nil {
+		s.start(group, downstream, "relay", s.edge.Run)
+	} else {
+		s.startChain(group, upstream, downstream)
 	}
 	s.start(group, downstream, "cache", s.cache.Run)
 	s.start(group, downstream, "stream", s.stream.Run)
-	s.start(group, downstream, "status", s.tellStatus)
 	s.start(group, downstream, "http", func(context.Context) error { return closed(public.Serve(s.public)) })
 	if s.admin != nil {
 		s.start(group, downstream, "admin", func(context.Context) error { return closed(admin.Serve(s.admin)) })
@@ -353,6 +371,18 @@ func (s *server) startUpstream(group *errgroup.Group, ctx context.Context) {
 	s.startWallets(group, ctx)
 }
 
+// startChain starts what follows the chain, and tells of it.
+func (s *server) startChain(group *errgroup.Group, upstream, downstream context.Context) {
+	s.startUpstream(group, upstream)
+	if s.quotes.standIns != nil {
+		s.start(group, downstream, "quote stand-ins", s.quotes.standIns.serve)
+	}
+	s.start(group, downstream, "status", s.tellStatus)
+	if s.relay != nil {
+		s.start(group, downstream, "relay", s.relay.Run)
+	}
+}
+
 // start runs one part in the group. A part that ends before it is told to,
 // even without an error, ends the program: half a server helps nobody.
 func (s *server) start(group *errgroup.Group, ctx context.Context, name string, part func(context.Context) error) {
@@ -384,12 +414,19 @@ func closed(err error) error {
 
 // announce tells a person where things are.
 func (s *server) announce() {
-	attributes := []any{"page", "http://" + s.public.Addr().String() + "/", "websocket", "ws://" + s.public.Addr().String() + "/ws", "source", s.upstream.describe}
+	source := "relay"
+	if s.upstream != nil {
+		source = s.upstream.describe
+	}
+	attributes := []any{"role", s.config.Role, "page", "http://" + s.public.Addr().String() + "/", "websocket", "ws://" + s.public.Addr().String() + "/ws", "source", source}
 	if s.admin != nil {
 		attributes = append(attributes, "admin", "http://"+s.admin.Addr().String()+"/")
 	}
 	s.log.Info("serving", attributes...)
 	tellOpenFiles(s.log, s.config.MaxConnections)
+	if s.edge != nil {
+		return
+	}
 	logQuoteSources(s.log, s.quotes.engine, s.quotes.standIns != nil)
 	if note := feedNote(s.upstream.feed); note != "" {
 		s.log.Warn(note)
@@ -398,13 +435,16 @@ func (s *server) announce() {
 
 // adminHandler is the admin listener's.
 func (s *server) adminHandler() http.Handler {
-	handler := adminHandler(s.registry, s.config.AdminToken, adminActions{
-		drain:           s.drain,
-		reconnect:       s.upstream.reconnect,
-		failover:        s.failover().serve,
-		flushCache:      s.flushCache,
-		invalidateCache: s.invalidateCache,
-	})
+	do := adminActions{drain: s.drain, flushCache: s.flushCache, invalidateCache: s.invalidateCache}
+	if s.edge != nil {
+		do.reconnect = func(string) bool { return false }
+		do.failover = func(w http.ResponseWriter, _ *http.Request) {
+			writeProblem(w, http.StatusNotFound, "unknown_endpoint", "an edge follows no source: ask an ingest")
+		}
+	} else {
+		do.reconnect, do.failover = s.upstream.reconnect, s.failover().serve
+	}
+	handler := adminHandler(s.registry, s.config.AdminToken, do)
 	if s.admin != nil && listensOnLoopback(s.admin) {
 		return onlyLoopbackHosts(handler)
 	}

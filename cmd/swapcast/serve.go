@@ -28,6 +28,11 @@ type serveCmd struct {
 	WatchWallet       []string      `help:"Wallet whose balances are followed from the start; others are when a client asks for them." placeholder:"OWNER" group:"Source"`
 	PipelineQueue     int           `help:"Decoded updates that may wait for the parser; when they do, the source is held back." default:"8192" group:"Source"`
 
+	Role        string        `help:"all: follow the chain and have clients, on one machine. ingest: follow the chain and tell edges, by Redis; of several one leads and the others take over. edge: have clients, and be told by ingests." enum:"all,ingest,edge" default:"all" group:"Several machines"`
+	IngestURL   string        `name:"ingest-url" help:"Base URL at which edges reach this ingest's HTTP API. Needed where --listen names no address that they can reach; else it is made of that." placeholder:"URL" group:"Several machines"`
+	RelayPrefix string        `help:"What the keys and channels of this fleet begin with in Redis: one for each fleet that shares a Redis." default:"swapcast" group:"Several machines"`
+	RelayLease  time.Duration `help:"How long an ingest leads after it was heard of last: so long it takes another one to take over." default:"3s" group:"Several machines"`
+
 	Listen         string        `help:"Address of the page, the WebSocket and the HTTP API. Port 0 takes a free one." default:"127.0.0.1:8080" group:"Listeners"`
 	AdminListen    string        `help:"Address of metrics, profiles and administration; empty switches it off. Keep it on loopback or behind a wall." default:"127.0.0.1:9090" group:"Listeners"`
 	AdminToken     string        `help:"Bearer token that writes on the admin listener need; without it they are refused." placeholder:"TOKEN" group:"Listeners"`
@@ -83,6 +88,9 @@ func (c *serveCmd) validate() error {
 		}
 		c.wallets = append(c.wallets, owner)
 	}
+	if err := c.checkRole(); err != nil {
+		return err
+	}
 	if err := c.quoteFlags.check(); err != nil {
 		return err
 	}
@@ -119,8 +127,8 @@ func (c *serveCmd) validate() error {
 	if !(c.MessagesPerSecond > 0) {
 		return usagef("--messages-per-second %v: must be above 0", c.MessagesPerSecond)
 	}
-	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 || c.HoldFor <= 0 || c.Corroborate <= 0 {
-		return usagef("--stale-after, --hold-for, --corroborate and --drain-timeout must be above 0")
+	if c.StaleAfter <= 0 || c.DrainTimeout <= 0 || c.HoldFor <= 0 || c.Corroborate <= 0 || c.RelayLease <= 0 {
+		return usagef("--stale-after, --hold-for, --corroborate, --relay-lease and --drain-timeout must be above 0")
 	}
 	for _, origin := range c.AllowedOrigins {
 		if _, err := path.Match(origin, ""); err != nil || !originForm(origin) {

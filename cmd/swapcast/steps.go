@@ -10,7 +10,6 @@ import (
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/ledger"
 	"github.com/swapcast/swapcast/market"
-	"github.com/swapcast/swapcast/stream"
 	"github.com/swapcast/swapcast/wallet"
 )
 
@@ -23,7 +22,7 @@ type view struct {
 	commitment swapcast.Commitment
 	market     *market.Market
 	book       *wallet.Book
-	stream     *stream.Server
+	stream     teller
 
 	wallets *wallets // told what wallets did; of the processed view
 

@@ -80,7 +80,7 @@ func (s *server) serveSwaps(o *api.Options) {
 // quoteFeed is what is known of the chain that quotes are judged by. A source on the
 // network tells it with its first message.
 func (s *server) quoteFeed() swapcast.Feed {
-	feed := s.stream.Feed()
+	feed := s.teller.Feed()
 	if _, heard := s.feed.age(time.Now()); feed == swapcast.FeedLive && !heard {
 		return swapcast.FeedUnknown
 	}

@@ -73,7 +73,7 @@ func (a walletAnswers) PnL(ctx context.Context, owner solana.PublicKey) (api.PnL
 func (s *server) walletHead(owner solana.PublicKey) (api.WalletHead, uint64) {
 	h := api.WalletHead{
 		Wallet: owner.String(), Commitment: swapcast.Processed.String(), Slot: s.feed.tipSlot.Load(),
-		TS: time.Now().UnixMilli(), Feed: s.stream.Feed(),
+		TS: time.Now().UnixMilli(), Feed: s.teller.Feed(),
 	}
 	var slot uint64
 	slot, h.Complete = s.wallets.books[0].Complete(owner)

@@ -149,7 +149,7 @@ func (s *server) openWallets() {
 
 // openKeeper has snapshots and history read over RPC, where the chain that is
 // followed is the one that RPC knows, and begins with the wallets of the flags.
-func (s *server) openKeeper() error {
+func (s *server) openKeeper(context.Context) error {
 	w := s.wallets
 	w.cache = s.cache
 	if s.redis != nil && s.upstream.player == nil { // what is played here begins anew with each run
