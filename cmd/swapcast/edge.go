@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gagliardetto/solana-go"
+
 	"github.com/swapcast/swapcast/api"
 	"github.com/swapcast/swapcast/market"
 	"github.com/swapcast/swapcast/relay"

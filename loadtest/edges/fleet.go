@@ -118,7 +118,9 @@ func (f *fleet) redisWell(ctx context.Context) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the cluster is not well: %d of %d", well, masters)
 		}
-		time.Sleep(50 * time.Millisecond)
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
 	}
 }
 
@@ -198,7 +200,9 @@ func ready(ctx context.Context, url string) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%s is not ready: %d %w", url, status, err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
 	}
 }
 
@@ -253,7 +257,9 @@ func (f *fleet) leader(ctx context.Context) (int, error) {
 		if time.Now().After(deadline) {
 			return 0, fmt.Errorf("no ingest leads: %w: %s", err, out)
 		}
-		time.Sleep(50 * time.Millisecond)
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return 0, err
+		}
 	}
 }
 

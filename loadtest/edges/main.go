@@ -130,7 +130,9 @@ func traded(ctx context.Context, url string, n int) ([]string, error) {
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("%s has %d mints, %d are needed: %w", url, len(answer.Prices), n, err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
 	}
 }
 

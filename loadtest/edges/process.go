@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -154,10 +153,4 @@ func listening(ctx context.Context, address string) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// number of a port.
-func number(port string) int {
-	n, _ := strconv.Atoi(port) // it was one
-	return n
 }
