@@ -37,7 +37,8 @@
 //
 // The epoch is made by whoever comes first and says since when it counts. A mint of
 // which Redis knows nothing begins at the microseconds since then, above all numbers
-// that were given before Redis forgot it. While one ingest leads it remembers the
+// that were given before Redis forgot it. An edge may begin it before its first trade, so
+// that a client that is there already sees no jump. While one ingest leads it remembers the
 // numbers, so that a Redis that restarts empty costs its log and no number.
 //
 // # An edge

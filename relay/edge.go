@@ -24,6 +24,7 @@ type Edge struct {
 	opts  Options
 	names names
 	id    string
+	began time.Time // of the epoch
 	parts [Buckets]*part
 	fleet *fleetPart
 
@@ -47,8 +48,12 @@ func NewEdge(o Options) (*Edge, error) {
 	if o.Stream == nil {
 		return nil, errors.New("relay: an edge needs a Stream")
 	}
+	began, err := epochBegan(o.Epoch)
+	if err != nil {
+		return nil, err
+	}
 	e := &Edge{
-		opts: o, names: names{o.Prefix}, id: strconv.FormatUint(rand.Uint64(), 36),
+		opts: o, began: began, names: names{o.Prefix}, id: strconv.FormatUint(rand.Uint64(), 36),
 		candles: make(map[CandleWant]struct{}), wallets: make(map[WalletWant]struct{}),
 	}
 	for b := range e.parts {

@@ -31,12 +31,13 @@ type heard struct {
 	recorded []swapcast.Gap
 	status   wire.Status
 	gone     map[solana.PublicKey]bool // nobody listens
+	begun    map[solana.PublicKey]uint64
 }
 
 func newHeard() *heard {
 	return &heard{
 		trades: map[solana.PublicKey][]string{}, seqs: map[solana.PublicKey][]uint64{}, prices: map[solana.PublicKey]float64{},
-		priceSeq: map[solana.PublicKey][]uint64{}, gone: map[solana.PublicKey]bool{},
+		priceSeq: map[solana.PublicKey][]uint64{}, gone: map[solana.PublicKey]bool{}, begun: map[solana.PublicKey]uint64{},
 	}
 }
 
@@ -44,6 +45,7 @@ func (h *heard) Relay(u *stream.Update) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(u.Message) == 0 {
+		h.begun[u.Mint] = u.Seq
 		return
 	}
 	var m struct {

@@ -372,6 +372,8 @@ func appended(answer *redis.Cmd) error {
 		return fmt.Errorf("relay: append: %w", err)
 	case text == fenced:
 		return errFenced
+	case text == renumbered:
+		return errors.New("relay: append: the asset was begun anew")
 	}
 	return nil
 }
@@ -394,19 +396,23 @@ func (l *lane) split() {
 func (l *lane) load(ctx context.Context) error {
 	var calls []scripted
 	var which []*group
+	now := l.p.opts.Now()
 	for _, g := range l.order {
 		if l.logs[g.id] != nil {
 			continue
 		}
 		channel := l.p.names.channel(l.bucket, g.id)
-		calls = append(calls, scripted{loadScript, []string{stateKey(channel), logKey(channel)}, []any{l.fence, stateSeconds}})
+		least := floor(l.p.began, now)
+		if known := l.numbers[g.id]; known != nil {
+			least = known.trades
+		}
+		calls = append(calls, scripted{loadScript, []string{stateKey(channel), logKey(channel)}, []any{l.fence, stateSeconds, least}})
 		which = append(which, g)
 	}
 	if len(calls) == 0 {
 		return nil
 	}
 	var failed error
-	now := l.p.opts.Now()
 	for i, answer := range runScripts(ctx, l.p.opts.Redis, calls) {
 		there, err := parseLoaded(answer)
 		if err != nil {
@@ -423,13 +429,8 @@ func (l *lane) load(ctx context.Context) error {
 			a.trades, a.prices = max(a.trades, known.trades), max(a.prices, known.prices)
 			delete(l.numbers, which[i].id)
 		}
-		// Nobody knows of it, or no more.
-		least := floor(l.p.began, now)
-		if a.trades == 0 {
-			a.trades = least
-		}
-		if a.prices == 0 {
-			a.prices = least
+		if a.prices == 0 { // nobody knows of any
+			a.prices = floor(l.p.began, now)
 		}
 		l.logs[which[i].id] = a
 	}

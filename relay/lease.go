@@ -184,5 +184,5 @@ func epochBegan(epoch string) (time.Time, error) {
 // that it is above all that were given before Redis forgot them; a client sees a
 // jump, never a number twice.
 func floor(began, now time.Time) uint64 {
-	return uint64(max(0, now.Sub(began).Microseconds()))
+	return uint64(max(1, now.Sub(began).Microseconds()))
 }

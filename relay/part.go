@@ -295,7 +295,14 @@ func (p *part) read(ctx context.Context, f *followed) error {
 	if !first {
 		p.e.opts.Metrics.repair(len(log.Val()))
 	}
-	if seq := number(state.Val()[0]); seq > f.trades {
+	seq := number(state.Val()[0])
+	if seq == 0 && first {
+		var err error
+		if seq, err = p.begin(ctx, f); err != nil {
+			return err
+		}
+	}
+	if seq > f.trades {
 		p.missing(f, seq)
 		f.trades = seq
 		p.e.opts.Stream.Relay(&stream.Update{Mint: f.subject.Key, Commitment: f.subject.Commitment, Trade: true, Seq: seq})
@@ -309,6 +316,15 @@ func (p *part) read(ctx context.Context, f *followed) error {
 		p.relay(f, &m)
 	}
 	return nil
+}
+
+// begin gives something its first number, of which Redis knows none.
+func (p *part) begin(ctx context.Context, f *followed) (uint64, error) {
+	seq, err := beginScript.Run(ctx, p.e.opts.Redis, []string{stateKey(f.channel)}, floor(p.e.began, p.e.opts.Now()), stateSeconds).Uint64()
+	if err != nil {
+		return 0, fmt.Errorf("relay: begin: %w", err)
+	}
+	return seq, nil
 }
 
 // missing counts trades up to a number that Redis has no more.

@@ -86,6 +86,33 @@ func TestRelay(t *testing.T) {
 	})
 }
 
+// TestFirstTrade: who listens before the first trade of a mint has its number, so
+// that the first one is no jump.
+func TestFirstTrade(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, open func() redis.UniversalClient) {
+		p := publisher(t, options(t, open()))
+		start(t, p.Run)
+		h := newHeard()
+		e := edge(t, options(t, open()), h)
+		start(t, e.Run)
+		m := mint(2)
+		follow(t, e, m)
+		var begin uint64
+		h.look(func() { begin = h.begun[m] })
+		if begin == 0 {
+			t.Fatal("the mint has no number")
+		}
+		p.PublishTrade(trade(m, 0))
+		eventually(t, "it comes", toldOf(h, m, 1))
+		h.look(func() {
+			if h.seqs[m][0] != begin+1 {
+				t.Errorf("the first trade has %d, the subscription began at %d", h.seqs[m][0], begin)
+			}
+		})
+	})
+}
+
 // TestTakeover: two ingests see the same chain, one a little ahead of the other and
 // in another order; the leader ends without a word, or in peace. All is told once.
 func TestTakeover(t *testing.T) {

@@ -21,20 +21,36 @@ const (
 	stateSeconds = 24 * 3600
 )
 
-// fenced is what the scripts answer to an ingest that leads no more.
-const fenced = "fenced"
+// fenced is what the scripts answer to an ingest that leads no more, renumbered to
+// one whose number has been given: Redis had forgotten the asset, and somebody began
+// it anew.
+const (
+	fenced     = "fenced"
+	renumbered = "behind"
+)
+
+// beginScript returns the number of an asset's last trade. Where Redis knows none it
+// is to begin behind ARGV[1]: who subscribes before the first trade knows what follows.
+//
+//nolint:gochecknoglobals // a constant: go-redis hashes it once
+var beginScript = redis.NewScript(`
+redis.call('HSETNX', KEYS[1], 'seq', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return redis.call('HGET', KEYS[1], 'seq')
+`)
 
 // loadScript makes this ingest the one that writes to an asset from now on, and
-// returns the number of its last trade, its last price, and the names of the trades
-// that are kept, the newest first.
+// returns the number of its last trade (ARGV[3] where there is none), its last price,
+// and the names of the trades that are kept, the newest first.
 //
 //nolint:gochecknoglobals // a constant: go-redis hashes it once
 var loadScript = redis.NewScript(`
 local f = redis.call('HGET', KEYS[1], 'fence')
 if f and tonumber(f) > tonumber(ARGV[1]) then return {'fenced'} end
 redis.call('HSET', KEYS[1], 'fence', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'seq', ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-local out = {redis.call('HGET', KEYS[1], 'seq') or '0', redis.call('HGET', KEYS[1], 'price') or ''}
+local out = {redis.call('HGET', KEYS[1], 'seq'), redis.call('HGET', KEYS[1], 'price') or ''}
 for _, e in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-')) do
   out[#out + 1] = e[2][4]
 end
@@ -54,6 +70,7 @@ local traded
 for i = 3, #ARGV, 4 do
   local kind, seq, message = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if kind == 't' then
+    if not traded and tonumber(redis.call('HGET', KEYS[1], 'seq') or '0') >= tonumber(seq) then return 'behind' end
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ` + strconv.Itoa(logEntries) + `, seq, 'm', message, 'n', ARGV[i + 3])
     redis.call('HSET', KEYS[1], 'seq', seq)
     traded = seq
