@@ -128,11 +128,11 @@ func (p *pipeline) serveEdges() {
 	}
 	candles, begun, gone := p.relay.Fresh()
 	for _, w := range candles {
-		v := p.view(w.Commitment)
-		if candle, ok := v.market.Candle(w.Mint, w.Interval); ok {
-			if v == p.processed {
-				v.shown.add(&candle, p.confirmed.market.Time())
-			}
+		candle, ok := p.confirmed.market.Candle(w.Mint, w.Interval)
+		if w.Commitment != swapcast.Confirmed {
+			candle, ok = p.processed.newestCandle(p.confirmed, w.Mint, w.Interval)
+		}
+		if ok {
 			candle.Commitment = w.Commitment
 			p.relay.PublishCandle(&candle)
 		}
@@ -142,16 +142,13 @@ func (p *pipeline) serveEdges() {
 	}
 	for _, w := range begun {
 		p.wallets.subscribe(w.Owner, true)
-		balances, _ := p.view(w.Commitment).book.Balances(w.Owner)
+		v := p.processed
+		if w.Commitment == swapcast.Confirmed {
+			v = p.confirmed
+		}
+		balances, _ := v.book.Balances(w.Owner)
 		for i := range balances {
 			p.relay.PublishBalance(&balances[i])
 		}
 	}
-}
-
-func (p *pipeline) view(c swapcast.Commitment) *view {
-	if c == swapcast.Confirmed {
-		return p.confirmed
-	}
-	return p.processed
 }
