@@ -194,8 +194,8 @@ function textOf(data, name) {
  */
 export function session(o) {
   const length = fit(o.length);
-  if (length < 0.3) { // the run is over but for the moment
-    sleep(0.3);
+  if (length < Math.min(o.length, 2)) { // the run is over, but for too short a time to be answered on a busy machine
+    sleep(0.5);
     return;
   }
   const channel = o.channel || 'prices';

@@ -154,12 +154,26 @@ func TestSlow(t *testing.T) {
 // A run that is cut short says goodbye and reports.
 func TestCutShort(t *testing.T) {
 	t.Parallel()
+	cutShort(t, 1)
+}
+
+func TestCutShortProcesses(t *testing.T) {
+	t.Setenv(workerEnv, "works")
+	cutShort(t, 2)
+}
+
+func cutShort(t *testing.T, processes int) {
+	t.Helper()
 	r := newRig(t, 8, stream.Options{})
 	o := r.options(t, "streams", 10)
-	o.Hold = time.Hour
+	o.Hold, o.Processes = time.Hour, processes
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	run, err := Prepare(ctx, o, Env{Progress: func(s report.Second) {
+	run, err := Prepare(ctx, o, Env{Worker: []string{program}, Progress: func(s report.Second) {
 		if s.Phase == "hold" {
 			cancel()
 		}

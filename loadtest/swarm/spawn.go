@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"syscall"
 	"time"
 )
 
@@ -22,15 +21,16 @@ func spawn(ctx context.Context, command []string, p *plan, emit func(*tally, usa
 		return fmt.Errorf("plan: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	// A run that is cut short is told so, and then has time to say goodbye.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 2 * drainFor
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return fmt.Errorf("process: %w", err)
 	}
+	// A run that is cut short is told so by the end of its input, and then has time to say
+	// goodbye. A signal would be its second where a terminal has sent one to all.
+	cmd.Cancel = in.Close
+	cmd.WaitDelay = 2 * drainFor
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("process: %w", err)
