@@ -62,7 +62,7 @@ case $profile in
 short) # under 3 minutes on two cores
 	wide="P95_MS=2000 P99_MS=5000" # other programs may be running
 	k6 price_streams $wide VUS="$(scaled 100)" RAMP=5s HOLD=15s DOWN=3s SESSION_MIN=5s SESSION_MAX=10s
-	k6 mixed $wide VUS="$(scaled 30)" TRADE_VUS="$(scaled 10)" RAMP=3s HOLD=12s DOWN=3s SESSION_MIN=5s SESSION_MAX=10s QUOTES=5 PORTFOLIOS=5 LOOKUPS=10
+	k6 mixed $wide VUS="$(scaled 30)" TRADE_VUS="$(scaled 10)" RAMP=3s HOLD=12s DOWN=3s SESSION_MIN=5s SESSION_MAX=10s QUOTES=5 PORTFOLIOS=5 LOOKUPS=10 PORTFOLIO_P99_MS=2000 MIN_HTTP_OK=0.95 MAX_DROPPED=20
 	k6 churn $wide VUS="$(scaled 100)" EVERY=8s WITHIN=3s STORMS=1
 	swarm streams -c "$(scaled 1000)" --mix streams=85,churn=10,slow=5 --ramp 5s -d 15s
 	swarm conflated -c "$(scaled 1000)" --mix multi --window-ms 100 --ramp 5s -d 15s --baseline "$out/streams/report.json"

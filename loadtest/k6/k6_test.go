@@ -20,15 +20,15 @@ import (
 
 // scripts are all scenarios, made small. old_style.js is run by `make k6`.
 var scripts = map[string][]string{
-	"price_streams.js": {"VUS=5", "RAMP=1s", "HOLD=4s", "DOWN=1s", "SESSION_MIN=1s", "SESSION_MAX=2s"},
-	"multi_token.js":   {"VUS=3", "RAMP=1s", "HOLD=4s", "DOWN=1s", "SESSION_MIN=1s", "SESSION_MAX=2s", "TOKENS_EACH=3", "SAMPLE=5"},
+	"price_streams.js": {"VUS=5", "RAMP=1s", "HOLD=6s", "DOWN=3s", "SESSION_MIN=3s", "SESSION_MAX=4s"},
+	"multi_token.js":   {"VUS=3", "RAMP=1s", "HOLD=6s", "DOWN=3s", "SESSION_MIN=3s", "SESSION_MAX=4s", "TOKENS_EACH=3", "SAMPLE=5"},
 	"balances.js":      {"VUS=5", "RAMP=1s", "HOLD=8s", "DOWN=1s", "SESSION_MIN=4s", "SESSION_MAX=5s", "WALLETS_EACH=50"},
-	"churn.js":         {"VUS=5", "EVERY=4s", "WITHIN=1s", "STORMS=1", "BACK_AFTER=30s"},
-	"spike.js":         {"BASE_VUS=2", "PEAK_VUS=5", "SURGE=1s", "STAY=3s", "BEFORE=1s"},
-	"slow_readers.js":  {"VUS=4", "SLOW_PERCENT=25", "TOKENS_EACH=2", "RAMP=1s", "HOLD=4s", "DOWN=1s"},
-	"soak.js":          {"VUS=3", "DURATION=4s", "SESSION_MIN=1s", "SESSION_MAX=2s"},
-	"mixed.js":         {"VUS=3", "TRADE_VUS=3", "RAMP=1s", "HOLD=4s", "DOWN=1s", "SESSION_MIN=1s", "SESSION_MAX=2s", "QUOTES=2", "PORTFOLIOS=2", "LOOKUPS=2", "QUOTE_P99_MS=60000", "PORTFOLIO_P99_MS=60000"},
-	"cloud.js":         {"K6_CLOUD_PROJECT_ID=1", "VUS=2", "RAMP=1s", "HOLD=2s", "DOWN=1s", "SESSION_MIN=1s", "SESSION_MAX=2s"}, // locally: the options of the cloud are read and change nothing
+	"churn.js":         {"VUS=5", "EVERY=5s", "WITHIN=1s", "STORMS=1", "BACK_AFTER=30s"},
+	"spike.js":         {"BASE_VUS=2", "PEAK_VUS=5", "SURGE=1s", "STAY=6s", "BEFORE=2s"},
+	"slow_readers.js":  {"VUS=4", "SLOW_PERCENT=25", "TOKENS_EACH=2", "RAMP=1s", "HOLD=9s", "DOWN=3s"},
+	"soak.js":          {"VUS=3", "DURATION=6s", "SESSION_MIN=3s", "SESSION_MAX=4s"},
+	"mixed.js":         {"VUS=3", "TRADE_VUS=3", "RAMP=1s", "HOLD=6s", "DOWN=3s", "SESSION_MIN=3s", "SESSION_MAX=4s", "QUOTES=2", "PORTFOLIOS=2", "LOOKUPS=2", "QUOTE_P99_MS=60000", "PORTFOLIO_P99_MS=60000", "MIN_HTTP_OK=0.5", "MAX_DROPPED=1000"},
+	"cloud.js":         {"K6_CLOUD_PROJECT_ID=1", "VUS=2", "RAMP=1s", "HOLD=4s", "DOWN=3s", "SESSION_MIN=3s", "SESSION_MAX=4s"}, // locally: the options of the cloud are read and change nothing
 }
 
 // What is slow here is the machine, not the server.
@@ -102,7 +102,7 @@ func TestFaultsAreFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := liar(t, c.messages, c.end)
-			code, out, _ := run(t, k6, "price_streams.js", append([]string{"URL=ws" + strings.TrimPrefix(at, "http") + "/ws", "ASSETS=" + mint, "VUS=1", "RAMP=0s", "HOLD=1s", "DOWN=1s", "SESSION_MIN=1s", "SESSION_MAX=1s"}, patient...))
+			code, out, _ := run(t, k6, "price_streams.js", append([]string{"URL=ws" + strings.TrimPrefix(at, "http") + "/ws", "ASSETS=" + mint, "VUS=1", "RAMP=0s", "HOLD=3s", "DOWN=1s", "SESSION_MIN=3s", "SESSION_MAX=3s"}, patient...))
 			if c.crossed == "" {
 				if code != 0 {
 					t.Errorf("exit code %d\n%s", code, out)
