@@ -24,6 +24,7 @@ func targets() []target {
 	return []target{
 		{"swapcast", "the stream package", "swapcast", "swapcast", bySwapcast, "", false},
 		{"swapcast-100ms", "the stream package, one frame a connection each 100 ms, newest price of each token", "swapcast", "swapcast", bySwapcast, "window_ms=100&batch=1", false},
+		{"bare", "no server: one thread that writes each frame with write(2), what the kernel alone costs", "bare", "bare", byQuery, "", false},
 		{"coder-goroutine", "coder/websocket, a writing goroutine and a channel for each connection", "coder", "coder-goroutine", byQuery, "", false},
 		{"gws", "lxzan/gws Broadcaster", "gws", "gws", byQuery, "", false},
 		{"centrifuge", "centrifuge, lean options", "centrifuge", "centrifuge", byCentrifuge, "", false},
