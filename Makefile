@@ -141,6 +141,11 @@ compare: ## Measure a message's cost beside other servers, pinned, in 10 minutes
 	@cd loadtest/compare && bin/compare run -mode $(MODE) -out ../../dist/compare.md -raw ../../dist/compare.jsonl
 	@cat dist/compare.md
 
+.PHONY: drill-edges
+drill-edges: build test-deps ## Two ingests, three edges, nginx, a Redis Cluster: kill each in turn under load; lost 0, twice 0
+	@mkdir -p dist
+	$(GO) run ./loadtest/edges -report dist/edges.txt $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s) each, and list what each has executed (FUZZ="parser " for some)
 	@scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'

@@ -17,6 +17,7 @@ have cc || packages+=(gcc libc6-dev)
 have_chromium || packages+=(chromium)
 have npm || packages+=(nodejs npm)
 have redis-server || packages+=(redis-server)
+have nginx || packages+=(nginx-light)
 { have prometheus && have promtool; } || packages+=(prometheus)
 
 if ((${#packages[@]} > 0)); then
