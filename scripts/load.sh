@@ -2,7 +2,7 @@
 # Load tests, each with servers of its own on loopback. loadtest/README.md says what they
 # show.
 #
-#   scripts/load.sh PROFILE        short, full, k6, soak, tokens, most, edges, storm, slow
+#   scripts/load.sh PROFILE        short, full, k6, soak, tokens, most, edges, fleet, storm, slow
 #
 # SCALE=0.05 makes every number of connections that part of itself, to try a profile out;
 # reports are in dist/load/PROFILE. Exit code 1: something that must hold did not.
@@ -47,6 +47,7 @@ if [[ "${2:-}" != --inside ]]; then
 	tokens | slow) export METRONOME="-tokens 100 -rate 20" ;;
 	most) export METRONOME="-tokens 100 -rate 2" ;;
 	edges) export METRONOME="-tokens 100 -rate 0.5" COUNT=6 ;;
+	fleet) export EDGES=yes COUNT=6 TPS=10 ;;
 	storm) export METRONOME="-tokens 100 -rate 5" ;;
 	*)
 		sed -n '2,9p' "$0" >&2
@@ -94,7 +95,10 @@ most) # as many as one server process and one generator process may hold
 	swarm most -c "$(scaled 19000)" --ramp 60s -d 60s
 	;;
 edges) # six servers, six processes of the generator
-	swarm edges -c "$(scaled 100000)" --processes 6 --loops 1 --ramp 120s -d 60s
+	swarm edges -c "$(scaled 100000)" --processes 6 --loops 1 --ramp "${RAMP:-120s}" -d "${HOLD:-60s}"
+	;;
+fleet) # the same through Redis: one ingest, six edges
+	swarm fleet -c "$(scaled 100000)" --processes 6 --loops 1 --ramp "${RAMP:-120s}" -d "${HOLD:-60s}"
 	;;
 storm) # everybody leaves, and returns within 10 s
 	swarm storm -c "$(scaled 10000)" --ramp 30s -d 90s --storm 10s
