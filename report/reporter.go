@@ -38,7 +38,7 @@ const (
 	reservePerSec  = 10 // faults of our own
 	reserveBurst   = 200
 	queueSize      = 2048
-	workers        = 4 // each waits for one answer at a time
+	workers        = 8 // each waits for one answer at a time: 80 events a second at 100 ms
 	requestTimeout = 5 * time.Second
 )
 
