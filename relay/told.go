@@ -15,6 +15,10 @@ import (
 // takes over: what both have seen is told once. Of each transaction in a slot it
 // has what was told, in order: 1+index of a trade, 0 for a retract.
 //
+// A transaction that was taken back and told again in the same slot, of whose
+// beginning the new leader knows no more, cannot be told from its end: that happens
+// where a slot flaps for longer than Options.Hold.
+//
 // An own update takes the first of its like away, and is not told; one without its
 // like is. What came before a retract is over with it.
 type told map[string][]byte
