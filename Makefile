@@ -98,7 +98,7 @@ drill: build ## Play SWAPS (1000000) swaps under all faults and judge what four 
 	@$(GO) run ./loadtest/drill -swaps $(SWAPS) -v -report dist/drill.txt
 
 .PHONY: drill-short
-drill-short: ## The drills of `make test`: 60,000 swaps under all faults; a filter that is silent for 15,000 slots, then a cut
+drill-short: ## The drills of `make test`: 45,000 swaps under all faults; a filter that is silent for 15,000 slots, then a cut
 	SWAPCAST_DRILL=1 $(GO) test ./loadtest/drill -count=1 -v -timeout 10m -run 'TestDrill|TestSilentFilter'
 
 .PHONY: drill-faults

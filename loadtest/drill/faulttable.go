@@ -314,10 +314,10 @@ func counted(words []string) (out []string) {
 
 // writeFaultTable writes the rows as Markdown.
 func writeFaultTable(w io.Writer, rows []tableRow) {
-	fmt.Fprintln(w, "| fault | what the subscriber and the server did | processed fresh after, s | confirmed fresh after, s | slots by replay | by RPC | recorded as gaps | trades lost | twice |")
-	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Fprintln(w, "| fault | what the subscriber and the server did | processed fresh after, s | confirmed fresh after, s | slots by replay | by RPC | recorded as gaps | trades lost | twice | other differences |")
+	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for i := range rows {
 		r := &rows[i]
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %.0f | %.0f | %d | %d |\n", r.name, r.did, r.processed, r.confirmed, r.replayed, r.rpc, r.gaps, r.lost, r.twice)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %.0f | %.0f | %d | %d | %d |\n", r.name, r.did, r.processed, r.confirmed, r.replayed, r.rpc, r.gaps, r.lost, r.twice, r.others)
 	}
 }

@@ -145,7 +145,7 @@ One fault at a time, 4 s into a run of its own: one endpoint (two, where one lie
 without faults, slots of 100 ms, %d transactions in a slot, --stale-after 5s. "Fresh after" is when the client, having
 fallen further behind the chain than it ever was before the fault, was up with it again; 0: it never fell behind. "Slots by replay" are those that the
 checkpoint did not cover when the stream was resumed. Trades are compared with the chain's truth at the end, at both
-commitments.
+commitments, and so are candles, balances, retractions and numbers: "other differences".
 
 `, time.Now().UTC().Format("2006-01-02"), machine(), int(tableTPS*0.4))
 	writeFaultTable(w, rows)
