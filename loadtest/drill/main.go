@@ -153,7 +153,8 @@ commitments, and so are candles, balances, retractions and numbers: "other diffe
 ## Two endpoints, one late, one that dies
 
 One run, three servers: endpoint 0 is on time and dies for good after %s, endpoint 1 is 400 ms late. From when a
-transaction is played to when the client has its trade (%d transactions a second, all tokens):
+transaction is played to when the client has its trade (%d transactions a second, all tokens), the second around the
+death left out:
 
 `, diesAfter, latencyTPS)
 	writeLatency(w, latency)
