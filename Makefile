@@ -98,8 +98,12 @@ drill: build ## Play SWAPS (1000000) swaps under all faults and judge what four 
 	@$(GO) run ./loadtest/drill -swaps $(SWAPS) -v -report dist/drill.txt
 
 .PHONY: drill-short
-drill-short: ## The drills of `make test`: 45,000 swaps under all faults; a filter that is silent for 15,000 slots, then a cut
-	SWAPCAST_DRILL=1 $(GO) test ./loadtest/drill -count=1 -v -timeout 10m -run 'TestDrill|TestSilentFilter'
+drill-short: ## The drill of `make test`: 45,000 swaps under all faults, in a minute
+	SWAPCAST_DRILL=1 $(GO) test ./loadtest/drill -count=1 -v -timeout 10m -run TestDrill
+
+.PHONY: drill-silent
+drill-silent: ## A filter that is silent for 15,000 slots, then a cut: nothing is skipped
+	SWAPCAST_DRILL=1 $(GO) test ./loadtest/drill -count=1 -v -timeout 10m -run TestSilentFilter
 
 .PHONY: drill-faults
 drill-faults: build ## Show what each fault does by itself, and two endpoints' latency: loadtest/drill/RESULTS.md
