@@ -70,8 +70,9 @@ func (v *view) newestCandle(confirmed *view, mint solana.PublicKey, i swapcast.I
 	settled := confirmed.market.Time()
 	candle, ok := v.market.Candle(mint, i)
 	right, known := confirmed.market.Candle(mint, i)
-	if known && (!ok || right.Start > candle.Start || right.Start == candle.Start && right.Final) {
-		return right, true
+	over := ok && candle.Start+i.Seconds() <= settled // whatever was in it is confirmed, there or elsewhere
+	if over || known && (!ok || right.Start > candle.Start) {
+		return right, known
 	}
 	if ok {
 		v.shown.add(&candle, settled)

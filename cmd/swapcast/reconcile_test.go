@@ -174,6 +174,32 @@ func TestSnapshotOfAQuietToken(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfAReplayedTrade is the same where the trade came late: the processed
+// market has it in a second after its own.
+func TestSnapshotOfAReplayedTrade(t *testing.T) {
+	r := newPipelineRig(t)
+	src := rigSource("a", 1)
+	second := r.now / 1e9
+	r.p.ledger.Began(src, 10, r.now)
+	r.block(src, 10, second)
+	r.status(src, 10, swapcast.SlotConfirmed)
+	r.block(src, 11, second+1)
+	r.block(src, 12, second+9)
+	r.tx(src, swapTx(11, 1, 1, 150e6, second+9)) // the newest block's time, and not its own
+	r.status(src, 11, swapcast.SlotConfirmed)
+	for slot := uint64(12); slot < 11+3*maxFlatBack; slot++ {
+		r.block(src, slot, second+int64(slot)-3)
+		proof := swapTx(slot, byte(slot), 2, 0, second) // that the filter works
+		proof.Swaps = nil
+		r.tx(src, proof)
+		r.status(src, slot, swapcast.SlotConfirmed)
+	}
+	read := candleClient(t, r)
+	if m := read(); m.Type != "candle" || m.T != second+1 || m.Trades != 1 || !m.Final {
+		t.Fatalf("snapshot of second %d: %+v", m.T-second, m)
+	}
+}
+
 // TestCandlesOfManySlotsAtOnce has the slots of minutes confirmed at one moment, as
 // they are behind one that waits: the candles at their beginning are put right too.
 func TestCandlesOfManySlotsAtOnce(t *testing.T) {
