@@ -109,9 +109,10 @@ func TestWalletsOverHTTP(t *testing.T) {
 	var pnl api.PnL
 	eventually(t, "the whole history", func() bool {
 		walletJSON(t, s, path+"/pnl", &pnl)
-		return pnl.History.State == api.HistoryComplete && pnl.History.Missing == 0
+		// What brought the wallet here may not be confirmed yet: then it comes by the stream.
+		return pnl.History.State == api.HistoryComplete && pnl.History.Missing == 0 && pnl.Swaps > 0
 	})
-	if pnl.Swaps == 0 || pnl.Transactions < pnl.Swaps/3 || pnl.History.OldestSlot == nil {
+	if pnl.Transactions < pnl.Swaps/3 || pnl.History.OldestSlot == nil {
 		t.Errorf("positions: %+v", pnl)
 	}
 	// At some moment all of it must be what the node has.
