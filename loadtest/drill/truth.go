@@ -41,9 +41,8 @@ type truth struct {
 	mu sync.Mutex
 	// guarded by mu
 	txs      []landed
-	bySig    map[uint64]uint32 // in txs, by the hash of the signature
-	playedAt map[uint64]int64  // Unix nanoseconds, by the same
-	orphans  map[uint64]struct{}
+	bySig    map[uint64]uint32   // in txs, by the hash of the signature
+	playedAt map[uint64]int64    // Unix nanoseconds, by the same
 	lies     map[uint64]struct{} // transactions that an endpoint altered, by the same
 	twins    map[fall]struct{}   // those that two banks of a slot have
 	trades   map[uint64]tradeFact
@@ -125,7 +124,7 @@ func newTruth(watched []solana.PublicKey) *truth {
 		decoder: geyser.NewDecoder(), parser: parser.New(),
 		reference: refmarket.New(refmarket.Options{Commitment: swapcast.Confirmed}),
 		made:      make(map[solana.Signature][]swapcast.Swap), open: make(map[version]*block),
-		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), orphans: make(map[uint64]struct{}), lies: make(map[uint64]struct{}), twins: make(map[fall]struct{}), trades: make(map[uint64]tradeFact),
+		bySig: make(map[uint64]uint32), playedAt: make(map[uint64]int64), lies: make(map[uint64]struct{}), twins: make(map[fall]struct{}), trades: make(map[uint64]tradeFact),
 		candles: make(map[candleKey]candleFact), balances: make(map[balanceKey]balanceFact), held: make(map[balanceKey]uint64), accounts: make(map[solana.PublicKey]map[bool]uint64), mintOf: make(map[string]int32),
 	}
 	for _, owner := range watched {
@@ -180,10 +179,8 @@ func (t *truth) tell(line faults.Truth) {
 	case line.Kind == faults.TruthOrphan:
 		t.mu.Lock()
 		t.orphaned = max(t.orphaned, line.Slot)
-		if name := t.hash(line.Signature.String()); line.Lands {
-			t.twins[fall{name, line.Slot}] = struct{}{}
-		} else {
-			t.orphans[name] = struct{}{}
+		if line.Lands {
+			t.twins[fall{t.hash(line.Signature.String()), line.Slot}] = struct{}{}
 		}
 		t.mu.Unlock()
 	case line.Kind == faults.TruthSlot:
