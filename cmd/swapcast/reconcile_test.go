@@ -71,6 +71,12 @@ func (r *pipelineRig) block(src ledger.Source, slot uint64, at int64) {
 	})
 }
 
+// proof delivers a transaction without its swaps: it shows that the filter works.
+func (r *pipelineRig) proof(src ledger.Source, tx *ledger.Tx) {
+	tx.Swaps = nil
+	r.tx(src, tx)
+}
+
 // TestCandleOfTheWrongSecond has a transaction come before its block's meta, so
 // that it is taken for one of the second before: both candles are put right.
 func TestCandleOfTheWrongSecond(t *testing.T) {
@@ -119,9 +125,7 @@ func TestCandleThatWasConfirmedBeforeAnybodyListened(t *testing.T) {
 	r.block(src, 11, second)
 	r.tx(src, swapTx(12, 2, 1, 160e6, second))
 	r.block(src, 12, second)
-	proof := swapTx(13, 3, 1, 0, second) // of the slots before
-	proof.Swaps = nil
-	r.tx(src, proof)
+	r.proof(src, swapTx(13, 3, 1, 0, second)) // of the slots before
 	for slot := uint64(10); slot <= 12; slot++ {
 		r.status(src, slot, swapcast.SlotConfirmed)
 	}
@@ -163,9 +167,7 @@ func TestSnapshotOfAQuietToken(t *testing.T) {
 	r.tx(src, swapTx(11, 1, 1, 150e6, second)) // of the next second
 	for slot := uint64(11); slot < 11+3*maxFlatBack; slot++ {
 		r.block(src, slot, second+int64(slot)-10)
-		proof := swapTx(slot, byte(slot), 2, 0, second) // that the filter works
-		proof.Swaps = nil
-		r.tx(src, proof)
+		r.proof(src, swapTx(slot, byte(slot), 2, 0, second))
 		r.status(src, slot, swapcast.SlotConfirmed)
 	}
 	read := candleClient(t, r)
@@ -189,9 +191,7 @@ func TestSnapshotOfAReplayedTrade(t *testing.T) {
 	r.status(src, 11, swapcast.SlotConfirmed)
 	for slot := uint64(12); slot < 11+3*maxFlatBack; slot++ {
 		r.block(src, slot, second+int64(slot)-3)
-		proof := swapTx(slot, byte(slot), 2, 0, second) // that the filter works
-		proof.Swaps = nil
-		r.tx(src, proof)
+		r.proof(src, swapTx(slot, byte(slot), 2, 0, second))
 		r.status(src, slot, swapcast.SlotConfirmed)
 	}
 	read := candleClient(t, r)
@@ -218,9 +218,7 @@ func TestCandlesOfManySlotsAtOnce(t *testing.T) {
 	}
 	for slot := uint64(10); slot <= last; slot++ {
 		r.status(src, slot, swapcast.SlotConfirmed)
-		proof := swapTx(slot, byte(slot), 2, 0, second) // that the filter works
-		proof.Swaps = nil
-		r.tx(src, proof)
+		r.proof(src, swapTx(slot, byte(slot), 2, 0, second))
 	}
 	if r.confirmed.clock > second+1 {
 		t.Fatalf("confirmed to second %d already", r.confirmed.clock-second)
