@@ -27,7 +27,7 @@ func StartCluster(t testing.TB) *Cluster {
 	const n = 3
 	c := &Cluster{}
 	for range n {
-		c.Servers = append(c.Servers, start(t, true, nil))
+		c.Servers = append(c.Servers, start(t, setup{cluster: true}))
 	}
 	first := c.Servers[0]
 	for i, s := range c.Servers {

@@ -1,6 +1,7 @@
-// Package cachetest starts real Redis servers for tests: one, or a cluster of
-// three masters, on free ports of the loopback interface, in folders of their
-// own, without persistence unless asked for. They end with their test, by their
+// Package cachetest starts real Redis servers for tests: one, a cluster of three
+// masters, or a master and its replica under three sentinels, on free ports of
+// the loopback interface, in folders of their own, without persistence unless
+// asked for. They end with their test, by their
 // process. Faults can be made to happen to them: a restart, a pause, clients
 // killed, and with Proxy connections that are cut.
 //

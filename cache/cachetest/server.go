@@ -27,22 +27,29 @@ type Server struct {
 	port int
 	bus  int // port of the cluster's bus; 0: no cluster
 	dir  string
-	args []string
+	setup
 
 	mu  sync.Mutex // guards the rest
 	cmd *exec.Cmd  // nil while stopped
+}
+
+// setup is what kind of server it is.
+type setup struct {
+	cluster bool
+	monitor string   // configuration of a sentinel; empty: it is none
+	args    []string // more of redis-server's own
 }
 
 // StartRedis starts a server. args are more of redis-server's own, such as
 // "--save", "1 1".
 func StartRedis(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return start(t, false, args)
+	return start(t, setup{args: args})
 }
 
 // start starts a server on free ports; another may have taken them in between,
 // so it tries again.
-func start(t testing.TB, cluster bool, args []string) *Server {
+func start(t testing.TB, kind setup) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -52,11 +59,11 @@ func start(t testing.TB, cluster bool, args []string) *Server {
 	}
 	var err error
 	for range 5 {
-		s := &Server{t: t, dir: t.TempDir(), args: args}
+		s := &Server{t: t, dir: t.TempDir(), setup: kind}
 		if s.port, err = freePort(t.Context()); err != nil {
 			continue
 		}
-		if cluster {
+		if s.cluster {
 			if s.bus, err = freePort(t.Context()); err != nil {
 				continue
 			}
@@ -93,16 +100,12 @@ func (s *Server) Start() {
 func (s *Server) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	args := []string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", filepath.Join(s.dir, "log"),
-	}
-	if s.bus != 0 {
-		args = append(args, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000",
-			"--cluster-announce-ip", "127.0.0.1", "--cluster-port", strconv.Itoa(s.bus))
+	args, err := s.commandLine()
+	if err != nil {
+		return err
 	}
 	// The context of the test ends before its cleanups; Stop ends the process.
-	s.cmd = exec.CommandContext(context.Background(), "redis-server", append(args, s.args...)...) //nolint:gosec // a test's own arguments
+	s.cmd = exec.CommandContext(context.Background(), "redis-server", args...) //nolint:gosec // a test's own arguments
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
 		return err
@@ -121,6 +124,28 @@ func (s *Server) start() error {
 			return fmt.Errorf("does not answer: %w\n%s", err, log)
 		}
 	}
+}
+
+// commandLine is the server's. A sentinel has a file instead, which it rewrites.
+func (s *Server) commandLine() ([]string, error) {
+	log := filepath.Join(s.dir, "log")
+	if s.monitor != "" {
+		file := filepath.Join(s.dir, "sentinel.conf")
+		if _, err := os.Stat(file); err == nil {
+			return []string{file, "--sentinel"}, nil // with what it knew
+		}
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %q\nlogfile %q\n%s", s.port, s.dir, log, s.monitor)
+		return []string{file, "--sentinel"}, os.WriteFile(file, []byte(text), 0o600)
+	}
+	args := []string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", log,
+	}
+	if s.cluster {
+		args = append(args, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000",
+			"--cluster-announce-ip", "127.0.0.1", "--cluster-port", strconv.Itoa(s.bus))
+	}
+	return append(args, s.args...), nil
 }
 
 // pause waits; false where ctx ended first.
