@@ -60,6 +60,7 @@ func NewEdge(o Options) (*Edge, error) {
 		e.parts[b] = newPart(e, b)
 	}
 	e.fleet = newFleetPart(e)
+	o.Metrics.is("edge")
 	return e, nil
 }
 
@@ -178,6 +179,9 @@ func (e *Edge) look(ctx context.Context) {
 	within, cancel := context.WithTimeout(ctx, e.opts.Lease)
 	defer cancel()
 	l, there, err := leader(within, e.opts.Redis, e.names)
+	if ctx.Err() == nil {
+		e.opts.Metrics.answered(err)
+	}
 	now := e.opts.Now()
 	st := wire.Status{Feed: wire.FeedDisconnected, Degraded: true}
 	switch {

@@ -1,6 +1,10 @@
 package relay
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics counts what goes over Redis. Nil counts nothing.
 type Metrics struct {
@@ -8,7 +12,9 @@ type Metrics struct {
 	received, lost                        *prometheus.CounterVec
 	takeovers, fenced                     prometheus.Counter
 	repaired, again, resubscribed, bad    prometheus.Counter
-	leads, followed                       prometheus.Gauge
+	leads, followed, behind               prometheus.Gauge
+	redis, backlog                        prometheus.Gauge
+	role                                  *prometheus.GaugeVec
 }
 
 // NewMetrics registers the relay's metrics.
@@ -39,7 +45,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		bad:          counter("unread_total", "Messages that could not be read."),
 		leads:        gauge("leader", "1 while this ingest is the one that publishes."),
 		followed:     gauge("followed", "Mints and wallets, by commitment, that an edge has subscribed to."),
+		behind:       gauge("behind", "Of these, how many lack trades that are still to be read from Redis, or are being subscribed to."),
+		redis:        gauge("redis_up", "1 while Redis answers, 0 once it has not: asked six times in the time of a lease."),
+		backlog:      gauge("backlog_seconds", "Age of the oldest update that the ingest that leads has yet to publish; 0 of the others."),
+		role: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "swapcast_relay_role", Help: "1: what the server is to the relay, ingest or edge.",
+		}, []string{"role"}),
 	}
+	r.MustRegister(m.role)
 	for _, k := range []kind{kindPrice, kindTrade, kindCandle, kindBalance} {
 		m.published.WithLabelValues(k.label())
 		m.dropped.WithLabelValues(k.label())
@@ -116,6 +129,35 @@ func (m *Metrics) lead(now bool) {
 	}
 }
 
+func (m *Metrics) is(role string) {
+	if m != nil {
+		m.role.WithLabelValues(role).Set(1)
+	}
+}
+
+// answered takes down whether Redis did.
+func (m *Metrics) answered(err error) {
+	switch {
+	case m == nil:
+	case err != nil:
+		m.redis.Set(0)
+	default:
+		m.redis.Set(1)
+	}
+}
+
+// waits takes down how old the oldest update is that is to be published: what a
+// standby keeps is not.
+func (m *Metrics) waits(age time.Duration, leads bool) {
+	switch {
+	case m == nil:
+	case leads:
+		m.backlog.Set(age.Seconds())
+	default:
+		m.backlog.Set(0)
+	}
+}
+
 func (m *Metrics) fencedOff() {
 	if m != nil {
 		m.fenced.Inc()
@@ -143,6 +185,12 @@ func (m *Metrics) resubscribe() {
 func (m *Metrics) unread() {
 	if m != nil {
 		m.bad.Inc()
+	}
+}
+
+func (m *Metrics) lack(by int) {
+	if m != nil {
+		m.behind.Add(float64(by))
 	}
 }
 

@@ -120,6 +120,7 @@ func (p *part) follow(ctx context.Context, a ask) {
 		f = &followed{id: a.id, channel: channel, subject: a.subject, waiting: []chan struct{}{a.done}, heardAt: p.e.opts.Now()}
 		p.followed[channel] = f
 		p.e.opts.Metrics.follow(1)
+		p.e.opts.Metrics.lack(1)
 		if err := p.subscribe(ctx, channel); err != nil {
 			p.failed("subscribe", err)
 		}
@@ -180,6 +181,12 @@ func (p *part) renew(ctx context.Context) {
 }
 
 func (p *part) setState(f *followed, s followState) {
+	switch {
+	case f.state == live && s != live:
+		p.e.opts.Metrics.lack(1)
+	case f.state != live && s == live:
+		p.e.opts.Metrics.lack(-1)
+	}
 	f.state = s
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -413,6 +420,9 @@ func (p *part) unfollow(ctx context.Context) {
 		}
 		delete(p.followed, channel)
 		p.e.opts.Metrics.follow(-1)
+		if f.state != live {
+			p.e.opts.Metrics.lack(-1)
+		}
 		if err := p.unsubscribe(ctx, channel); err != nil {
 			p.failed("unsubscribe", err)
 		}

@@ -63,6 +63,7 @@ func NewPublisher(o Options) (*Publisher, error) {
 		p.lanes[b] = newLane(p, b)
 	}
 	p.fleet = newFleetLane(p)
+	o.Metrics.is("ingest")
 	p.SetFeed(o.Feed)
 	p.status.Store(&wire.Status{Feed: wire.FeedDisconnected, Degraded: true, Message: "the ingest has just started"})
 	return p, nil
@@ -256,6 +257,10 @@ func (p *Publisher) turn(ctx context.Context) error {
 	if err == nil {
 		fence, err = p.renewed(within, begun)
 	}
+	if ctx.Err() == nil {
+		p.opts.Metrics.answered(err)
+	}
+	p.opts.Metrics.waits(p.backlog(), p.Leads())
 	if err != nil {
 		p.opts.Metrics.failed("lease")
 		p.opts.Logger.Debug("lease", "error", err)

@@ -10,7 +10,7 @@ const (
 )
 
 func dashboards() []dashboard {
-	return []dashboard{overview(), streams(), quotes(), caches(), load()}
+	return []dashboard{overview(), streams(), quotes(), caches(), machines(), load()}
 }
 
 // total is how much of a counter there is a second, by the labels that are named.
@@ -229,6 +229,55 @@ func caches() dashboard {
 			{title: "Bus lost", about: "1 while nothing proves that it is heard.", unit: count, queries: one("{{instance}}", gauge("instance", "swapcast_cache_bus_lost", ""))},
 			{title: "Redis's breaker", about: "0 closed, 1 half open, 2 open.", unit: count, queries: one("{{instance}}", gauge("instance", "swapcast_cache_breaker_state", ""))},
 			{title: "Values not believed", about: "An invalidation has not reached Redis yet.", unit: perSecond, queries: one("{{instance}}", total("instance", requests, `, layer="l2", outcome="unbelieved"`))},
+		}},
+	}}
+}
+
+func machines() dashboard {
+	stat := func(title, unit, expr string) panel {
+		return panel{title: title, unit: unit, single: true, queries: one("", expr)}
+	}
+	role := func(name string) string { return gauge("", "swapcast_relay_role", `, role="`+name+`"`) }
+	return dashboard{"machines", "swapcast / several machines", "Ingests, edges, and the Redis between them.", []row{
+		{"Now", []panel{
+			stat("Ingests that lead", count, gauge("", "swapcast_relay_leader", "")),
+			stat("Ingests", count, role("ingest")),
+			stat("Edges", count, role("edge")),
+			stat("Without Redis", count, "count (swapcast_relay_role{"+selected+"}) - "+gauge("", "swapcast_relay_redis_up", "")),
+			stat("Waits for Redis", seconds, "max (swapcast_relay_backlog_seconds{"+selected+"})"),
+			stat("Trades lost in a day", count, "sum (increase(swapcast_relay_lost_total{"+selected+`, kind="trade"}[1d]))`),
+		}},
+		{"Ingests", []panel{
+			{title: "Leads", about: "One of them publishes, the others follow the chain as well.", unit: count, stacked: true, queries: one("{{instance}}", gauge("instance", "swapcast_relay_leader", ""))},
+			{title: "Published", unit: perSecond, queries: one("{{kind}}", total("kind", "swapcast_relay_published_total", ""))},
+			{title: "Waits for Redis", about: "Age of the oldest update that is to be published.", unit: seconds, queries: one("{{instance}}", gauge("instance", "swapcast_relay_backlog_seconds", ""))},
+			{title: "Dropped", about: "No room while Redis took none.", unit: perSecond, queries: one("{{instance}} {{kind}}", total("instance, kind", "swapcast_relay_dropped_total", ""))},
+			{title: "Taking over", unit: perSecond, queries: []query{
+				{total("instance", "swapcast_relay_takeovers_total", ""), "came to lead {{instance}}"},
+				{total("instance", "swapcast_relay_fenced_total", ""), "refused {{instance}}"},
+			}},
+			{title: "Told already", about: "What the ingest before had told, when another one took over.", unit: perSecond, queries: one("{{reason}}", total("reason", "swapcast_relay_skipped_total", ""))},
+		}},
+		{"Edges", []panel{
+			connections(), sent(),
+			{title: "Received", unit: perSecond, queries: one("{{instance}} {{kind}}", total("instance, kind", "swapcast_relay_received_total", ""))},
+			{title: "Receipt at the ingest to socket, p99", about: "By two clocks.", unit: seconds, queries: one("{{instance}}", quantile("0.99", "swapcast_stage_latency_seconds", "le, instance", `, stage="total"`))},
+			{title: "Followed", about: "Mints and wallets that clients listen to, and how many of them lack something.", unit: count, queries: []query{
+				{gauge("instance", "swapcast_relay_followed", ""), "{{instance}}"}, {gauge("instance", "swapcast_relay_behind", ""), "behind {{instance}}"},
+			}},
+			{title: "Missed", about: "Repaired is read from Redis's log; lost it has no more: of prices the next one covers it.", unit: perSecond, queries: []query{
+				{total("instance", "swapcast_relay_repaired_total", ""), "repaired {{instance}}"},
+				{total("instance, kind", "swapcast_relay_lost_total", ""), "lost {{kind}} {{instance}}"},
+				{total("instance", "swapcast_relay_duplicates_total", ""), "given again {{instance}}"},
+			}},
+		}},
+		{"Redis", []panel{
+			{title: "Answers", unit: count, queries: one("{{instance}}", gauge("instance", "swapcast_relay_redis_up", ""))},
+			{title: "Failed calls", about: "Each is made again.", unit: perSecond, queries: one("{{instance}} {{operation}}", total("instance, operation", "swapcast_relay_errors_total", ""))},
+			{title: "Subscribed again, not readable", unit: perSecond, queries: []query{
+				{total("instance", "swapcast_relay_resubscribed_total", ""), "subscribed again {{instance}}"},
+				{total("instance", "swapcast_relay_unread_total", ""), "not readable {{instance}}"},
+			}},
 		}},
 	}}
 }
