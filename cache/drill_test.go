@@ -112,6 +112,12 @@ func (f *fleet) readWhile(write func() []byte) (w written, seen [3]readings) {
 	return w, seen
 }
 
+// fault is something that happens to Redis.
+type fault struct {
+	name string
+	do   func()
+}
+
 // TestDrillFaults: the same while Redis is restarted, connections are cut, the
 // subscribers killed and Redis paused. Nobody reads what was outdated longer
 // than an L1TTL ago, nobody gets an error, and who invalidates never reads the
@@ -121,34 +127,57 @@ func TestDrillFaults(t *testing.T) {
 	if full() {
 		ttl, lasts = 2*time.Second, 20*time.Second
 	}
-	server := cachetest.StartRedis(t)
-	proxies := [3]*cachetest.Proxy{}
-	var addrs [][]string
-	for i := range proxies {
-		proxies[i] = cachetest.NewProxy(t, server)
-		addrs = append(addrs, []string{proxies[i].Addr})
-	}
-	f := startFleet(t, nodeConfig{L1TTL: ttl, L2Timeout: 100 * time.Millisecond}, addrs...)
-	cut := func(i int) func() {
-		return func() {
-			proxies[i].Cut()
-			time.Sleep(ttl + ttl/2)
-			proxies[i].Mend()
+	long := ttl + ttl/2
+	away := func(s *cachetest.Server) { s.Stop(); time.Sleep(long); s.Start() }
+	config := nodeConfig{L1TTL: ttl, L2Timeout: 100 * time.Millisecond}
+	t.Run("single", func(t *testing.T) {
+		server := cachetest.StartRedis(t)
+		proxies := [3]*cachetest.Proxy{}
+		var addrs [][]string
+		for i := range proxies {
+			proxies[i] = cachetest.NewProxy(t, server)
+			addrs = append(addrs, []string{proxies[i].Addr})
 		}
-	}
-	for _, fault := range []struct {
-		name string
-		do   func()
-	}{
-		{"Redis restarted", server.Restart},
-		{"Redis away for longer than an L1TTL", func() { server.Stop(); time.Sleep(ttl + ttl/2); server.Start() }},
-		{"the writer's connections cut, as long", cut(0)},
-		{"a reader's connections cut, as long", cut(1)},
-		{"all connections killed", func() { server.KillClients() }},
-		{"subscribers killed", func() { server.KillPubSub() }},
-		{"CLIENT PAUSE, as long", func() { server.Pause(ttl + ttl/2) }},
-	} {
-		t.Run(fault.name, func(t *testing.T) {
+		cut := func(i int) func() {
+			return func() {
+				proxies[i].Cut()
+				time.Sleep(long)
+				proxies[i].Mend()
+			}
+		}
+		startFleet(t, config, addrs...).suffer(ttl, lasts, []fault{
+			{"Redis restarted", server.Restart},
+			{"Redis away for longer than an L1TTL", func() { away(server) }},
+			{"the writer's connections cut, as long", cut(0)},
+			{"a reader's connections cut, as long", cut(1)},
+			{"all connections killed", func() { server.KillClients() }},
+			{"subscribers killed", func() { server.KillPubSub() }},
+			{"CLIENT PAUSE, as long", func() { server.Pause(long) }},
+		})
+	})
+	t.Run("cluster", func(t *testing.T) {
+		cluster := cachetest.StartCluster(t)
+		addrs := cluster.Addrs()
+		turn := 0
+		next := func() *cachetest.Server { // one of them has the bus, all have values
+			turn++
+			return cluster.Servers[turn%len(cluster.Servers)]
+		}
+		startFleet(t, config, addrs, addrs, addrs).suffer(ttl, lasts, []fault{
+			{"masters restarted in turn", func() { next().Restart(); cluster.WaitUntilWell(t) }},
+			{"masters restarted before the last one is well", func() { next().Restart() }},
+			{"masters away for longer than an L1TTL, in turn", func() { away(next()); cluster.WaitUntilWell(t) }},
+		})
+	})
+}
+
+// suffer has one node write and all read while each fault happens again and again.
+func (f *fleet) suffer(ttl, lasts time.Duration, faults []fault) {
+	f.t.Helper()
+	all := f.t
+	defer func() { f.t = all }()
+	for _, fault := range faults {
+		all.Run(fault.name, func(t *testing.T) {
 			f.t = t
 			var times int
 			w, seen := f.readWhile(func() []byte {
@@ -177,5 +206,4 @@ func TestDrillFaults(t *testing.T) {
 			f.sure()
 		})
 	}
-	f.t = t
 }
