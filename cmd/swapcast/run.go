@@ -80,6 +80,7 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 		startedAt: time.Now(),
 		asked:     make(chan struct{}),
 	}
+	s.drain = sync.OnceFunc(func() { close(s.asked) })
 	if s.report, err = c.openReport(s.registry); err != nil {
 		return nil, err
 	}
@@ -103,7 +104,6 @@ func newServer(ctx context.Context, c *serveCmd, env *environ) (*server, error) 
 	}
 	s.swaps.metrics = swap.NewMetrics(s.registry)
 	s.swaps.sent = swap.NewTracker(s.swaps.metrics)
-	s.drain = sync.OnceFunc(func() { close(s.asked) })
 	stages := newStages(s.registry)
 	s.upstream, err = openUpstream(c, s.log, s.registry, stages, func() uint64 { return s.pipeline.checkpoint.Load() })
 	if err != nil {
