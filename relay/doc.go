@@ -63,7 +63,7 @@
 //	lane's queue       Options.Queue (8,192)  the oldest eighth dropped and counted; trades among them told as a gap of slots
 //	gaps that wait     64                     the two oldest become one
 //	part's messages    4,096                  Redis holds them, then cuts the connection; the log has them
-//	wishes of clients  unbuffered             the client waits, 5 s, then is closed with 1013
+//	wishes of clients  unbuffered             the client waits, 5 s, then is closed with 1013; what nobody waits for is forgotten after Linger
 //	log of a mint      4,096 trades, 2 to 4 minutes  edges that come later begin behind
 //	Redis              keys end a day after their last update; --maxmemory-policy volatile-lru suits
 //

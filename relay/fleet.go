@@ -21,6 +21,7 @@ type fleetLane struct {
 	mu sync.Mutex
 	// guarded by mu
 	gaps   []timedGap
+	named  uint64 // of the newest gap
 	clocks [swapcast.Confirmed + 1]int64
 
 	// owned by run
@@ -28,8 +29,9 @@ type fleetLane struct {
 }
 
 type timedGap struct {
-	at  int64
-	gap swapcast.Gap
+	at   int64
+	name uint64 // a new one where it has grown: then it is another one
+	gap  swapcast.Gap
 }
 
 // maxGaps is how many gaps wait, and how many Redis keeps: of more, the two oldest
@@ -64,14 +66,27 @@ func (f *fleetLane) wake() {
 
 func (f *fleetLane) gap(g swapcast.Gap) {
 	f.mu.Lock()
-	f.gaps = append(f.gaps, timedGap{f.p.opts.Now().UnixNano(), g})
+	f.named++
+	f.gaps = append(f.gaps, timedGap{f.p.opts.Now().UnixNano(), f.named, g})
 	if len(f.gaps) > maxGaps {
 		a, b := f.gaps[0].gap, &f.gaps[1]
+		f.named++
+		b.name = f.named
 		b.gap.FromSlot, b.gap.ToSlot = min(a.FromSlot, b.gap.FromSlot), max(a.ToSlot, b.gap.ToSlot)
 		f.gaps = slices.Delete(f.gaps, 0, 1)
 	}
 	f.mu.Unlock()
 	f.wake()
+}
+
+// oldest is when the oldest gap came that waits, 0: none does.
+func (f *fleetLane) oldest() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.gaps) == 0 {
+		return 0
+	}
+	return f.gaps[0].at
 }
 
 func (f *fleetLane) clock(unix int64, c swapcast.Commitment) {
@@ -132,9 +147,8 @@ func (f *fleetLane) turn(ctx context.Context) error {
 		}
 		f.p.opts.Metrics.publish(kindGap, 1)
 		f.mu.Lock()
-		if len(f.gaps) > 0 {
-			f.gaps = slices.Delete(f.gaps, 0, 1) // those that were merged meanwhile are told once more
-		}
+		// Those that were merged meanwhile stay, and are told with the next turn.
+		f.gaps = slices.DeleteFunc(f.gaps, func(x timedGap) bool { return x.name == g.name })
 		f.mu.Unlock()
 	}
 	return nil

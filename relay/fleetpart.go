@@ -28,6 +28,7 @@ type fleetPart struct {
 	// owned by run
 	subscriber
 	seq   uint64 // of the last gap
+	begun bool   // what Redis keeps of gaps was read: later ones are news
 	clock [swapcast.Confirmed + 1]int64
 }
 
@@ -114,31 +115,34 @@ func (f *fleetPart) take(ctx context.Context, in any) {
 				f.e.opts.Stream.CloseCandlesAt(unix, m.commitment)
 			}
 		case kindGap:
-			f.gap(m.seq, m.body)
+			f.gap(m.seq, m.body, true)
 		}
 	}
 }
 
-// gap tells of a gap that is news.
-func (f *fleetPart) gap(seq uint64, body []byte) {
+// gap notes a gap, and tells of it where that is news.
+func (f *fleetPart) gap(seq uint64, body []byte, news bool) {
 	if seq <= f.seq {
 		return
 	}
-	first := f.seq == 0
-	f.seq = seq
 	var g swapcast.Gap
 	if json.Unmarshal(body, &g) != nil {
+		f.seq = seq
 		f.e.opts.Metrics.unread()
 		return
 	}
+	if news {
+		f.e.opts.Stream.PublishGap(&g)
+	}
+	if !f.begun && news {
+		return // the first sweep is to find those before it, and notes it with them
+	}
+	f.seq = seq
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.recorded = append(f.recorded, recordedGap{int64(seq / 1000), g})
 	if len(f.recorded) > maxGaps {
 		f.recorded = f.recorded[1:]
-	}
-	f.mu.Unlock()
-	if !first {
-		f.e.opts.Stream.PublishGap(&g)
 	}
 }
 
@@ -179,7 +183,6 @@ func (f *fleetPart) sweep(ctx context.Context) error {
 		f.failed("gaps", err)
 		return nil
 	}
-	begun := f.seq != 0
 	for _, entry := range entries {
 		body, _ := entry.Values["g"].(string)
 		var seq uint64
@@ -187,14 +190,9 @@ func (f *fleetPart) sweep(ctx context.Context) error {
 			f.e.opts.Metrics.unread()
 			continue
 		}
-		if !begun {
-			f.seq = 0 // those from before this edge are nobody's news
-		}
-		f.gap(seq, []byte(body))
+		f.gap(seq, []byte(body), f.begun) // those from before this edge are nobody's news
 	}
-	if f.seq == 0 {
-		f.seq = 1
-	}
+	f.begun = true
 	return nil
 }
 

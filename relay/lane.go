@@ -330,10 +330,7 @@ func (l *lane) send(ctx context.Context) (failed []op, err error) {
 			continue
 		}
 		a.usedAt = now.UnixNano()
-		if encodeErr := l.encode(g, a, now); encodeErr != nil {
-			err = encodeErr
-			continue
-		}
+		l.encode(g, a, now)
 		if len(g.args) == 0 {
 			continue // all of it was told already
 		}
@@ -437,8 +434,10 @@ func (l *lane) load(ctx context.Context) error {
 	return failed
 }
 
-// encode numbers the updates of a group that are to be told.
-func (l *lane) encode(g *group, a *assetLog, now time.Time) error {
+// encode numbers the updates of a group that are to be told. One that cannot be
+// encoded, such as a candle with a price that is no number, is counted and keeps none
+// of the others back.
+func (l *lane) encode(g *group, a *assetLog, now time.Time) {
 	g.trades, g.prices = a.trades, a.prices
 	since := l.p.since.Load()
 	for i := range g.ops {
@@ -475,12 +474,13 @@ func (l *lane) encode(g *group, a *assetLog, now time.Time) error {
 		}
 		x, err := o.encode(m)
 		if err != nil {
-			return fmt.Errorf("relay: encode: %w", err)
+			l.p.opts.Metrics.skip("unencodable")
+			l.p.opts.Logger.Error("an update cannot be told", "kind", o.kind.label(), "of", g.id, "error", err)
+			continue
 		}
 		g.args = append(g.args, string(o.kind), strconv.FormatUint(m.Seq, 10), x.append(nil), name)
 		g.counts[o.kind]++
 	}
-	return nil
 }
 
 // slotOf reads the slot of a price as clients see it; 0 where it has none.

@@ -32,7 +32,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		published:    vec("published_total", "Updates that an ingest has written to Redis.", "kind"),
-		skipped:      vec("skipped_total", "Updates that the ingest before had told already (told), or newer ones (older).", "reason"),
+		skipped:      vec("skipped_total", "Updates that the ingest before had told already (told), or newer ones (older), and those that have no form to be told in (unencodable).", "reason"),
 		dropped:      vec("dropped_total", "Updates that found no room while Redis took none; trades among them are told as a gap.", "kind"),
 		failures:     vec("errors_total", "Calls of Redis that failed, and are made again.", "operation"),
 		received:     vec("received_total", "Updates that an edge was given by Redis.", "kind"),

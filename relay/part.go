@@ -38,7 +38,7 @@ type part struct {
 type ask struct {
 	id      id
 	subject stream.Subject
-	done    chan struct{} // closed once it is so
+	answer  chan<- chan struct{} // has room for one: what is closed once it is so, nil where it is
 }
 
 // followed is a mint or wallet at a commitment that is listened to.
@@ -46,7 +46,7 @@ type followed struct {
 	id      id
 	channel string
 	subject stream.Subject // of the first who asked; tells what it is about
-	waiting []chan struct{}
+	ready   chan struct{}  // closed once it is live, for all who wait; nil: nobody does
 	state   followState
 
 	trades, prices uint64 // numbers that the Stream was given last; 0: none
@@ -73,7 +73,8 @@ func newPart(e *Edge, bucket int) *part {
 
 // ask has a subject followed. done is nil where it is already.
 func (p *part) ask(ctx context.Context, s stream.Subject) (done <-chan struct{}, err error) {
-	a := ask{id: subjectID(s), subject: s, done: make(chan struct{})}
+	answer := make(chan chan struct{}, 1)
+	a := ask{id: subjectID(s), subject: s, answer: answer}
 	p.mu.Lock()
 	_, there := p.live[a.id]
 	p.mu.Unlock()
@@ -82,7 +83,7 @@ func (p *part) ask(ctx context.Context, s stream.Subject) (done <-chan struct{},
 	}
 	select {
 	case p.asks <- a:
-		return a.done, nil
+		return <-answer, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("relay: follow: %w", ctx.Err())
 	}
@@ -111,24 +112,25 @@ func (p *part) run(ctx context.Context) {
 	}
 }
 
-// follow begins to follow something, or joins those who wait for it.
+// follow begins to follow something, or joins those who wait for it. They share one
+// channel, so that clients who come again and again while Redis is away leave nothing.
 func (p *part) follow(ctx context.Context, a ask) {
 	channel := p.e.names.channel(p.bucket, a.id)
 	f := p.followed[channel]
 	switch {
 	case f == nil:
-		f = &followed{id: a.id, channel: channel, subject: a.subject, waiting: []chan struct{}{a.done}, heardAt: p.e.opts.Now()}
+		f = &followed{id: a.id, channel: channel, subject: a.subject, ready: make(chan struct{}), heardAt: p.e.opts.Now()}
 		p.followed[channel] = f
 		p.e.opts.Metrics.follow(1)
 		p.e.opts.Metrics.lack(1)
 		if err := p.subscribe(ctx, channel); err != nil {
 			p.failed("subscribe", err)
 		}
-	case f.state == live:
-		close(a.done)
-	default:
-		f.waiting = append(f.waiting, a.done)
+	case f.state == live: // and nobody waits
+	case f.ready == nil:
+		f.ready = make(chan struct{})
 	}
+	a.answer <- f.ready
 }
 
 func (p *part) failed(operation string, err error) {
@@ -272,10 +274,10 @@ func (p *part) load(ctx context.Context, f *followed) {
 		}
 	}
 	p.setState(f, live)
-	for _, done := range f.waiting {
-		close(done)
+	if f.ready != nil {
+		close(f.ready)
+		f.ready = nil
 	}
-	f.waiting = nil
 }
 
 func (p *part) read(ctx context.Context, f *followed) error {
@@ -402,7 +404,7 @@ func (p *part) missedOften(ctx context.Context, f *followed) {
 func (p *part) unfollow(ctx context.Context) {
 	now := p.e.opts.Now()
 	for channel, f := range p.followed {
-		if p.listened(f) || len(f.waiting) > 0 {
+		if p.listened(f) { // who waits for it does
 			f.heardAt = now
 			continue
 		}

@@ -162,9 +162,9 @@ func (p *Publisher) self() Leader {
 	return Leader{ID: p.id, HTTP: p.opts.HTTP, Feed: p.Feed(), Status: *p.status.Load(), BacklogMS: p.backlog().Milliseconds()}
 }
 
-// backlog is the age of the oldest update that is still to be published.
+// backlog is the age of the oldest update or gap that is still to be published.
 func (p *Publisher) backlog() time.Duration {
-	oldest := int64(0)
+	oldest := p.fleet.oldest()
 	for _, l := range p.lanes {
 		if at := l.oldest(); at != 0 && (oldest == 0 || at < oldest) {
 			oldest = at

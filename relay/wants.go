@@ -115,6 +115,7 @@ func (w *wants) read(ctx context.Context, r redis.UniversalClient, n names) erro
 		return fmt.Errorf("relay: wants: %w", err)
 	}
 	now := make(map[string]*wanted, len(ids))
+	var unreadable error // of an edge of another version: it does without, and no other
 	for _, edge := range ids {
 		text, err := r.Get(ctx, n.fleet("wants:"+edge)).Result()
 		switch {
@@ -128,13 +129,14 @@ func (w *wants) read(ctx context.Context, r redis.UniversalClient, n names) erro
 		}
 		x := new(wanted)
 		if err := json.NewDecoder(strings.NewReader(text)).Decode(x); err != nil {
-			return fmt.Errorf("relay: wants of edge %s: %w", edge, err)
+			unreadable = errors.Join(unreadable, fmt.Errorf("relay: wants of edge %s: %w", edge, err))
+			continue
 		}
 		now[edge] = x
 	}
 	w.version, w.readAt = version, time.Now()
 	w.take(now)
-	return nil
+	return unreadable
 }
 
 // take takes over what all edges want now.
@@ -177,6 +179,10 @@ func (w *wants) take(now map[string]*wanted) {
 	for owner := range before {
 		if _, still := w.wallets[owner]; !still {
 			w.gone[owner] = struct{}{}
+			// Nobody is to begin with what is gone already.
+			for c := range swapcast.Confirmed + 1 {
+				delete(w.begun, WalletWant{owner, c})
+			}
 		}
 	}
 	w.any.Store(len(w.intervals)+len(w.wallets) > 0)
