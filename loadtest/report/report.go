@@ -102,7 +102,7 @@ type Gaps struct {
 	Missed      uint64 `json:"missed"`      // where it did not
 	Conflated   uint64 `json:"conflated"`   // what the servers counted
 	Counted     bool   `json:"counted"`     // the servers' counters were read
-	Unexplained uint64 `json:"unexplained"` // Missed and Skipped less Conflated; without counters Missed
+	Unexplained uint64 `json:"unexplained"` // Missed and Skipped less Conflated, trades and balances without; without counters Missed
 	Disorder    uint64 `json:"disorder"`
 }
 

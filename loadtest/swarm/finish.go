@@ -102,9 +102,11 @@ func (r *Runner) addHold(rep *report.Report) {
 	rep.Hold.Latency = quantiles(fast)
 }
 
-// addGaps explains what was missed by what the servers say that they conflated.
+// addGaps explains what was missed by what the servers say that they conflated. Trades
+// and balances never are: of those that are missing, nothing explains any.
 func (r *Runner) addGaps(rep *report.Report) {
 	g := &rep.Gaps
+	kept := uint64(0)
 	for i, s := range r.all.shares {
 		if s == nil {
 			continue
@@ -115,6 +117,9 @@ func (r *Runner) addGaps(rep *report.Report) {
 		} else {
 			g.Missed += s.Missing
 		}
+		if !Scenario(i).windowed() {
+			kept += s.Missing
+		}
 	}
 	g.Unexplained = g.Missed
 	if r.scraper == nil {
@@ -122,7 +127,8 @@ func (r *Runner) addGaps(rep *report.Report) {
 	}
 	g.Counted = true
 	g.Conflated = uint64(max(0, r.server.last.conflated-r.server.first.conflated))
-	g.Unexplained = g.Missed + g.Skipped - min(g.Missed+g.Skipped, g.Conflated)
+	prices := g.Missed + g.Skipped - kept
+	g.Unexplained = kept + prices - min(prices, g.Conflated)
 }
 
 func (r *Runner) addServer(rep *report.Report) {

@@ -98,6 +98,9 @@ type target struct {
 func newPlan(o Options) (*plan, error) {
 	p := &plan{Options: o, To: o.Connections, Seed: 1, Loopback: true}
 	for _, text := range o.URLs {
+		if holdsKey(text) {
+			return nil, errors.New("--url: give the API key by --api-key or its environment variable: addresses stand in the report")
+		}
 		t, err := parseTarget(text)
 		if err != nil {
 			return nil, fmt.Errorf("--url %s: %w", text, err)
@@ -111,6 +114,12 @@ func newPlan(o Options) (*plan, error) {
 		p.Targets = append(p.Targets, t)
 	}
 	return p, nil
+}
+
+// holdsKey tells whether an address has a secret in it.
+func holdsKey(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.User != nil || u.Query().Has("api_key"))
 }
 
 func parseTarget(text string) (target, error) {

@@ -302,6 +302,8 @@ func TestPrepareRefuses(t *testing.T) {
 		want   string
 	}{
 		"another machine":        {func(o *Options) { o.URLs = []string{"ws://192.0.2.1/ws"} }, "--allow-remote"},
+		"a key in the address":   {func(o *Options) { o.URLs[0] += "?api_key=hush" }, "--api-key"},
+		"a user in the address":  {func(o *Options) { o.URLs = []string{"ws://hush@127.0.0.1/ws"} }, "--api-key"},
 		"TLS":                    {func(o *Options) { o.URLs = []string{"wss://127.0.0.1/ws"} }, "plain ws://"},
 		"more than it takes":     {func(o *Options) { o.Connections = 501 }, "--max-connections 501"},
 		"more than files":        {func(o *Options) { o.Connections = 1 << 30 }, "ulimit -n"},
@@ -316,7 +318,7 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := r.options(t, "streams", 10)
 			c.change(&o)
-			if _, err := Prepare(t.Context(), o, Env{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := Prepare(t.Context(), o, Env{}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hush") {
 				t.Errorf("error %v; want %q in it", err, c.want)
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/loadtest/report"
 	"github.com/swapcast/swapcast/stream/wire"
 )
 
@@ -401,6 +402,23 @@ func TestTallyTravels(t *testing.T) {
 	}
 	if len(two.reasons) > maxReasons+1 {
 		t.Errorf("%d reasons", len(two.reasons))
+	}
+}
+
+// Trades are not conflated: what is missing of them is not explained by the prices that
+// the server left out for others.
+func TestMissingTradesAreNotExplained(t *testing.T) {
+	r := &Runner{plan: &plan{}, scraper: &scraper{}, all: newTally(0)}
+	r.server.last.conflated = 100
+	r.all.of(Slow).Missing, r.all.of(Trades).Missing = 80, 3
+	var rep report.Report
+	if r.addGaps(&rep); rep.Gaps.Unexplained != 3 || rep.Gaps.Skipped != 80 || rep.Gaps.Missed != 3 {
+		t.Errorf("%+v", rep.Gaps)
+	}
+	r.all.of(Streams).Missing = 30
+	rep = report.Report{}
+	if r.addGaps(&rep); rep.Gaps.Unexplained != 3+10 {
+		t.Errorf("%+v", rep.Gaps)
 	}
 }
 
