@@ -76,7 +76,7 @@ type documentedStream struct {
 			Responses  map[string]struct {
 				Content map[string]struct {
 					Example  struct{ Code string }
-					Examples map[string]struct{ Value string }
+					Examples map[string]struct{ Value any } // text where it is a stream
 				}
 			}
 		}
@@ -172,10 +172,11 @@ func checkEventExamples(t *testing.T, document *documentedStream) {
 		t.Fatal("no examples")
 	}
 	for name, example := range examples {
-		if !strings.HasSuffix(example.Value, "\n\n") {
+		value, _ := example.Value.(string)
+		if !strings.HasSuffix(value, "\n\n") {
 			t.Errorf("%s: the last event is not ended: %q", name, example.Value)
 		}
-		for line := range strings.SplitSeq(example.Value, "\n") {
+		for line := range strings.SplitSeq(value, "\n") {
 			field, value, _ := strings.Cut(line, ":")
 			var m struct{ Type string }
 			switch field {
