@@ -66,6 +66,7 @@ type delivery struct {
 	held     []*subscription // those whose price waits for the window's end
 	awaited  bool            // the shard's wheel has the window's end
 	box      mailbox
+	ids      *eventIDs       // of a stream of relayed trades, made before the shard hears of it; nil: others
 	behind   []*subscription // those that are given what they lack, the first one first
 	lost     swapcast.Gap    // to be told once earlier gaps have left; ToSlot 0: none
 	wallets  int             // of subs, those to balances

@@ -70,8 +70,10 @@
 // its own (Options.Epoch): then several servers are one to a client that resumes
 // trades. Options.Follow is called for what a client wants before its subscription
 // begins. Candles and balances each server numbers for itself, so that who comes
-// from another one with since is told of a gap in them; the ids of server-sent
-// events are of one run.
+// from another one with since is told of a gap in them. The ids of server-sent events
+// are of one run, but those of trades: these any of the servers understands. A client
+// may have heard more at another server than this one has: it is given what is newer
+// than that.
 //
 // # How it writes
 //

@@ -30,6 +30,8 @@ type frame struct {
 	bytes    []byte
 	others   atomic.Pointer[otherForms] // nil: nobody wanted one yet
 	position uint64                     // in the history; 0: it has none
+	topic    *topic                     // of a trade or retract that was relayed; nil: something else
+	seq      uint64                     // the topic's, where there is one
 	header   uint8
 	kind     kind
 }

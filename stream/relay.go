@@ -76,6 +76,7 @@ func (s *Server) relayTrade(t *topic, u *Update, now time.Time) {
 		return
 	}
 	f := newFrame(kindTrade, len(u.Message), func(dst []byte) []byte { return append(dst, u.Message...) })
+	f.topic, f.seq = t, u.Seq
 	it := item{what: itemUpdate, channel: chanTrades, topic: t, seq: u.Seq, frame: f, at: now.UnixNano(), receivedAt: u.ReceivedAt}
 	s.history.publish(s, it, &pastEntry{seq: u.Seq, ts: now.UnixMilli()})
 }

@@ -256,8 +256,12 @@ func (s *shard) serve(c *conn, r *request) {
 	lacks := s.lacks(c, r, granted)
 	if r.id != "" && len(granted) > 0 {
 		ack := s.acknowledge(r, granted, lacks)
-		if c.sse {
+		switch {
+		case !c.sse:
+		case c.ids == nil:
 			ack.position = s.position(r, granted)
+		case c.ids.begin(granted, lacks, r.since != nil):
+			ack.position = s.srv.history.now() // any: its id says more
 		}
 		reply(ack)
 	} else {

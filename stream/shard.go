@@ -201,7 +201,7 @@ func (s *shard) flushAll() bool {
 // fill gathers what can leave for a connection in one write.
 func (s *shard) fill(c *conn) ([]byte, []mark) {
 	if c.sse {
-		return c.box.fillEvents(s.buf[:0], s.marks[:0], s.srv.run)
+		return c.box.fillEvents(s.buf[:0], s.marks[:0], s.srv.run, c.ids)
 	}
 	return c.box.fill(s.buf[:0], s.marks[:0], c.form, c.batch)
 }
@@ -226,6 +226,9 @@ func (s *shard) flush(c *conn) {
 			s.books.bytes += marks[taken-1].end
 			for _, e := range c.box.queue[c.box.first : c.box.first+n] {
 				s.books.sent[e.frame.kind]++
+				if c.ids != nil {
+					c.ids.left(e.frame)
+				}
 			}
 			c.box.pop(n)
 			total += n

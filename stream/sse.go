@@ -26,9 +26,13 @@ import (
 // error whose data is an error message; then it ends.
 //
 // Messages that must not be missed, and the acknowledgement, carry an event id,
-// EPOCH.POSITION. A client that comes with it as Last-Event-ID goes on behind
+// RUN.POSITION. A client that comes with it as Last-Event-ID goes on behind
 // that message, as with since: trades and retracts of all its assets come in the
-// order of their positions, so that one number says how far it is.
+// order of their positions, so that one number says how far it is. A server whose
+// numbers are those of others (Options.Epoch) gives streams of trades ids that these
+// understand as well, with the seq of each asset (see eventIDs): the client goes on
+// at any of them. Its acknowledgement has none where something is missing. Final
+// candles are numbered by each server: who comes from another one is told of a gap.
 //
 // What is refused is answered as application/problem+json: what ServeHTTP
 // refuses, bad_key (401), and the codes of refused requests (400).
@@ -83,7 +87,7 @@ func (s *Server) openStream(w http.ResponseWriter, r *http.Request) *problem {
 	if full {
 		p = &problem{http.StatusServiceUnavailable, codeOverloaded, "the API key has as many connections as it may", ""}
 	} else {
-		p = c.openStream(w, q, names)
+		p = c.openStream(w, q, names, r.Header.Get("Last-Event-ID"))
 	}
 	if p != nil {
 		s.door.leave(c.door)
@@ -96,9 +100,15 @@ func (s *Server) openStream(w http.ResponseWriter, r *http.Request) *problem {
 }
 
 // openStream finds the topics of a stream and takes the connection over.
-func (c *conn) openStream(w http.ResponseWriter, q *request, names []string) *problem {
+func (c *conn) openStream(w http.ResponseWriter, q *request, names []string, lastID string) *problem {
 	if refused := c.topics(q, names); len(q.topics) == 0 {
 		return &problem{http.StatusBadRequest, string(refused.Code), refused.Message, refused.Code.Parameter()}
+	}
+	if c.srv.relayed() && q.channel == chanTrades {
+		c.ids = newEventIDs(c.srv.epoch, q.topics)
+		if lastID != "" {
+			q.since = c.ids.parse(lastID)
+		}
 	}
 	c.first = q
 	if p := c.takeOver(w); p != nil {
@@ -194,14 +204,21 @@ func (c *conn) readStream() end {
 }
 
 // fillEvents is fill for a stream of events.
-func (m *mailbox) fillEvents(buf []byte, marks []mark, epoch string) ([]byte, []mark) {
+func (m *mailbox) fillEvents(buf []byte, marks []mark, run string, ids *eventIDs) ([]byte, []mark) {
+	if ids != nil {
+		ids.filling = append(ids.filling[:0], ids.seen...)
+	}
 	for i := m.first; i < len(m.queue) && len(buf) < maxWrite; i++ {
 		f := m.queue[i].frame
 		if f.position != 0 {
 			buf = append(buf, "id: "...)
-			buf = append(buf, epoch...)
-			buf = append(buf, '.')
-			buf = strconv.AppendUint(buf, f.position, positionBase)
+			if ids != nil {
+				buf = ids.append(buf, f)
+			} else {
+				buf = append(buf, run...)
+				buf = append(buf, '.')
+				buf = strconv.AppendUint(buf, f.position, positionBase)
+			}
 			buf = append(buf, '\n')
 		}
 		buf = append(buf, "data: "...)

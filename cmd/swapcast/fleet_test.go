@@ -1,18 +1,21 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/cache/cachetest"
 	"github.com/swapcast/swapcast/stream/client"
 )
@@ -232,6 +235,71 @@ func TestFleet(t *testing.T) {
 	}
 	if status := askFleet(t, url(second)+"/ws", nil); status != http.StatusServiceUnavailable {
 		t.Errorf("an ingest answers clients with %d", status)
+	}
+}
+
+// TestFleetEvents: who reads trades as server-sent events goes on at another edge with
+// the id of the last one.
+func TestFleetEvents(t *testing.T) {
+	redis := cachetest.StartRedis(t)
+	fleet := func(role string, more ...string) *server {
+		return serveForTest(t, append([]string{"--role", role, "--redis-url", "redis://" + redis.Addr}, more...)...)
+	}
+	fleet("ingest", "--source", "market:?seed=11&tps=60")
+	edges := []*server{fleet("edge"), fleet("edge")}
+	within(t, "the edges are ready", func() bool {
+		return askFleet(t, "http://"+edges[0].public.Addr().String()+"/readyz", nil) == http.StatusOK &&
+			askFleet(t, "http://"+edges[1].public.Addr().String()+"/readyz", nil) == http.StatusOK
+	})
+	query := url.Values{"channel": {"trades"}, "assets": {swapcast.NativeMintAddress + "," + swapcast.USDC().String()}}
+	seen := map[string]uint64{}
+	lastID := ""
+	for visit := range 6 {
+		s := edges[visit%2]
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.public.Addr().String()+"/v1/stream?"+query.Encode(), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lastID != "" {
+			request.Header.Set("Last-Event-ID", lastID)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(response.Body)
+		for trades := 0; trades < 20 && lines.Scan(); {
+			if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+				lastID = id
+			}
+			data, ok := strings.CutPrefix(lines.Text(), "data: ")
+			if !ok {
+				continue
+			}
+			var m struct {
+				Type, AssetID string
+				Seq           uint64
+				Recovered     bool
+				Seqs          map[string]uint64
+			}
+			if err := json.Unmarshal([]byte(data), &m); err != nil {
+				t.Fatalf("%q: %v", data, err)
+			}
+			switch {
+			case m.Type == "subscribed" && visit == 0:
+				seen = m.Seqs
+			case m.Type == "subscribed" && m.Recovered:
+			case (m.Type == "trade" || m.Type == "retract") && m.Seq == seen[m.AssetID]+1:
+				seen[m.AssetID]++
+				trades++
+			default:
+				t.Fatalf("visit %d, after %v: %s", visit, seen, data)
+			}
+		}
+		response.Body.Close()
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
