@@ -21,14 +21,7 @@ func TestBreakerOfRunningServer(t *testing.T) {
 	// a call off, which would count for nothing.
 	s := serveForTest(t, "--source", "market:?seed=5&tps=200", "--quote-deadline", "10s")
 	base := "http://" + s.public.Addr().String()
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if got := askQuote(t, base); got.Executable && len(got.Warnings) == 0 && got.Source == "jupiter" {
-			break // the market has just begun: its prices gain confidence with the first swaps
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no quote of Jupiter's is trusted")
-		}
-	}
+	trustedQuote(t, base)
 	jupiter := s.quotes.standIns.services.Jupiter
 	amount := 100_000_000
 	// ask makes a request that is like no other, so that it is merged with none.

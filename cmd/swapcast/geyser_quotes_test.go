@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/swapcast/swapcast"
 )
@@ -40,11 +39,9 @@ func TestGeyserWithQuoteSources(t *testing.T) {
 	t.Run("serve", func(t *testing.T) {
 		s := serveForTest(t, append(strings.Fields(flags), "--source", "grpc://"+grpcAddress)...)
 		// What the chain is shows with its first update.
-		for deadline := time.Now().Add(15 * time.Second); s.stream.Feed() != swapcast.FeedSimulated && time.Now().Before(deadline); {
-			time.Sleep(20 * time.Millisecond)
-		}
-		got := askQuote(t, "http://"+s.public.Addr().String())
-		if got.Source != "jupiter" || got.Feed != "simulated" || len(got.Warnings) != 0 {
+		within(t, "a simulated feed", func() bool { return s.stream.Feed() == swapcast.FeedSimulated })
+		got := trustedQuote(t, "http://"+s.public.Addr().String())
+		if got.Feed != "simulated" {
 			t.Errorf("%+v", got)
 		}
 		for _, source := range got.Sources {
