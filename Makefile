@@ -82,11 +82,11 @@ accuracy: ## Show how far prices are off the built-in market's true mids, with a
 
 .PHONY: quote-matrix
 quote-matrix: ## Ask for quotes with every source in every fault, alone and in pairs, at 50 requests a second
-	@$(GO) test -count 1 -v -run 'TestFaultMatrix' -timeout 20m ./quote -matrix | grep -v '^=== '
+	@$(GO) test -count 1 -v -run 'TestFaultMatrix' -timeout 20m ./quote -matrix | grep --line-buffered -v '^=== '
 
 .PHONY: quote-silent
 quote-silent: ## Ask one quote engine 50 times a second while Jupiter, then everybody, hangs: never an answer after 2 s
-	@$(GO) test -count 1 -v -run 'TestHangReal' -timeout 10m ./quote -matrix | grep -v '^=== '
+	@$(GO) test -count 1 -v -run 'TestHangReal' -timeout 10m ./quote -matrix | grep --line-buffered -v '^=== '
 
 .PHONY: quote-breaker
 quote-breaker: ## Open and close Jupiter's breaker in a running server, counting calls where they arrive
@@ -111,7 +111,7 @@ drill-faults: build ## Show what each fault does by itself, and two endpoints' l
 
 .PHONY: prometheus-test
 prometheus-test: test-deps ## Check the alert rules with their unit tests, and each query of the dashboards against a running server
-	@CI=true $(GO) test -count 1 -v -run 'TestAlerts|TestQueries|TestMetricLabels' ./cmd/swapcast | grep -v '^=== '
+	@CI=true $(GO) test -count 1 -v -run 'TestAlerts|TestQueries|TestMetricLabels' ./cmd/swapcast | grep --line-buffered -v '^=== '
 
 .PHONY: sentry-cost
 sentry-cost: build ## Measure what --sentry-dsn costs a server with CONNECTIONS (10000) connections, in turns with and without
@@ -124,11 +124,11 @@ dashboards: ## Write the Grafana dashboards from deploy/grafana/dashboards.go
 .PHONY: bench-cache
 bench-cache: test-deps ## Measure the cache beside otter, ristretto, sturdyc, rueidis and BentoCache: loadtest/cachecompare/README.md
 	@cd loadtest/cachecompare/node && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
-	@cd loadtest/cachecompare && $(GO) test -count 1 -v -run TestCompare -timeout 30m . | grep -v '^=== '
+	@cd loadtest/cachecompare && $(GO) test -count 1 -v -run TestCompare -timeout 30m . | grep --line-buffered -v '^=== '
 
 .PHONY: cache-drill
 cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault
-	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep -v '^=== '
+	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep --line-buffered -v '^=== '
 
 .PHONY: churn
 churn: ## Open and close 100,000 connections, and compare heap, goroutines and files before and after
