@@ -89,17 +89,13 @@ func (c *conn) run() {
 	}
 	c.shard.do(item{what: itemJoin, conn: c})
 	var e end
-	if c.sse {
-		c.first.info = c.hooks.opening(c.first)
-		if e = c.follow(c.first); e.code != 0 {
-			c.shard.do(item{what: itemEnd, conn: c, end: e})
+	c.guard(func() {
+		if c.sse {
+			e = c.serveStream()
 		} else {
-			c.shard.do(item{what: itemRequest, conn: c, request: c.first})
-			e = c.readStream()
+			e = c.read()
 		}
-	} else {
-		c.guard(func() { e = c.read() })
-	}
+	})
 	e = c.sock.cause(e)
 	c.bye()
 	leave := item{what: itemLeave, conn: c}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -101,6 +102,40 @@ func TestPanicInAShardEndsOneConnection(t *testing.T) {
 	}
 	other.subscribe("prices", mint(3).String())
 	r.await("the victim to go", func() bool { return r.Stats().Connections == 1 })
+}
+
+// A panic in what a stream of events has come for ends that stream and no other, as one
+// of a WebSocket's does, and holds nothing.
+func TestPanicInFollowEndsOneConnection(t *testing.T) {
+	t.Parallel()
+	panics := make(chan string, 4)
+	r := newRig(t, Options{
+		Follow: func(_ context.Context, subjects []Subject) error {
+			if subjects[0].Key == mint(2) {
+				panic("on purpose")
+			}
+			return nil
+		},
+		OnConn: func(i ConnInfo) ConnHooks {
+			return ConnHooks{Panic: func(v any) { panics <- i.VUID + ": " + fmt.Sprint(v) }}
+		},
+	})
+	other := r.events("vu_id=other&assets=" + mint(1).String())
+	other.next()
+	victim := r.events("vu_id=victim&assets=" + mint(2).String())
+	if ev, err := victim.read(); err != nil || ev.name != "error" || !strings.Contains(ev.data, "internal_error") {
+		t.Errorf("the stream ends with %+v, %v", ev, err)
+	}
+	c := r.dial("vu_id=third")
+	c.send(`{"action":"subscribe","assets":%q}`, mint(2))
+	if ce := c.expectClose(); ce.Code != 1011 {
+		t.Errorf("closed with %v", ce)
+	}
+	if a, b := <-panics, <-panics; a != "victim: on purpose" || b != "third: on purpose" {
+		t.Errorf("told %q and %q", a, b)
+	}
+	r.await("nobody to listen", func() bool { return !r.Listened(Subject{Channel: wire.ChannelPrices, Key: mint(2)}) })
+	r.await("the others to go", func() bool { return r.Stats().Connections == 1 })
 }
 
 func TestTraceHeader(t *testing.T) {

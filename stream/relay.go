@@ -110,13 +110,20 @@ func (c *conn) follow(q *request) end {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
 	defer cancel()
-	if err := c.srv.opts.Follow(ctx, subjects); err != nil {
-		c.srv.opts.Logger.Warn("a subscription cannot be served", "error", err)
+	served := false
+	defer func() { // after a panic too
+		if served {
+			return
+		}
 		for _, t := range q.topics {
 			c.srv.registry.release(t)
 		}
+	}()
+	if err := c.srv.opts.Follow(ctx, subjects); err != nil {
+		c.srv.opts.Logger.Warn("a subscription cannot be served", "error", err)
 		return end{wire.CloseOverload, "what was asked for cannot be had now; try again"}
 	}
+	served = true
 	return end{}
 }
 

@@ -188,6 +188,17 @@ func (c *conn) takeOver(w http.ResponseWriter) *problem {
 	return nil
 }
 
+// serveStream gives a client what it has come for, until it goes, and returns why.
+func (c *conn) serveStream() end {
+	c.first.info = c.hooks.opening(c.first)
+	if e := c.follow(c.first); e.code != 0 {
+		c.shard.do(item{what: itemEnd, conn: c, end: e})
+		return e
+	}
+	c.shard.do(item{what: itemRequest, conn: c, request: c.first})
+	return c.readStream()
+}
+
 // readStream waits for a client that has nothing to say to go.
 func (c *conn) readStream() end {
 	_, err := io.CopyN(io.Discard, c.sock.Conn, int64(c.srv.opts.Limits.MessageBytes))
