@@ -57,20 +57,25 @@ func Balances(tx *swapcast.Transaction, dst []swapcast.BalanceChange) []swapcast
 		if tx.PreBalances[i] == tx.PostBalances[i] {
 			continue
 		}
-		dst = append(dst, swapcast.BalanceChange{
-			Signature: tx.Signature,
-			Slot:      tx.Slot,
-			BlockTime: tx.BlockTime,
-			Index:     len(dst) - start,
-			Owner:     tx.Keys[i],
-			Mint:      swapcast.NativeMint(),
-			Native:    true,
-			Pre:       tx.PreBalances[i],
-			Post:      tx.PostBalances[i],
-			Decimals:  solDecimals,
-		})
+		dst = lamportsRow(tx, dst, start, i)
 	}
 	return dst
+}
+
+// lamportsRow adds a row for the lamports of an account key.
+func lamportsRow(tx *swapcast.Transaction, dst []swapcast.BalanceChange, start, key int) []swapcast.BalanceChange {
+	return append(dst, swapcast.BalanceChange{
+		Signature: tx.Signature,
+		Slot:      tx.Slot,
+		BlockTime: tx.BlockTime,
+		Index:     len(dst) - start,
+		Owner:     tx.Keys[key],
+		Mint:      swapcast.NativeMint(),
+		Native:    true,
+		Pre:       tx.PreBalances[key],
+		Post:      tx.PostBalances[key],
+		Decimals:  solDecimals,
+	})
 }
 
 // AccountBalances is Balances account by account, for the owners that follows
@@ -108,20 +113,9 @@ func AccountBalances(
 		if tx.PreBalances[i] == tx.PostBalances[i] && fee == 0 || !follows(tx.Keys[i]) {
 			continue
 		}
-		dst = append(dst, swapcast.BalanceChange{
-			Signature: tx.Signature,
-			Slot:      tx.Slot,
-			BlockTime: tx.BlockTime,
-			Index:     len(dst) - start,
-			Owner:     tx.Keys[i],
-			Mint:      swapcast.NativeMint(),
-			Native:    true,
-			Pre:       tx.PreBalances[i],
-			Post:      tx.PostBalances[i],
-			Decimals:  solDecimals,
-			Account:   tx.Keys[i],
-			Fee:       fee,
-		})
+		dst = lamportsRow(tx, dst, start, i)
+		own := &dst[len(dst)-1]
+		own.Account, own.Fee = tx.Keys[i], fee
 	}
 	return dst
 }
