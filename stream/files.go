@@ -38,8 +38,9 @@ const unlimitedFiles = 1 << 30
 func clampFiles(n uint64) int { return int(min(n, unlimitedFiles)) }
 
 // SpareFiles is how many of the files that may be open are kept from clients, for
-// all else that the process opens: a twentieth, at most 1,000.
-func SpareFiles(most int) int { return min(max(most/20, 8), 1000) }
+// all else that the process opens: a fortieth, at most 1,000. That leaves 19,500 of 20,000,
+// the 19,000 connections of the default limit among them.
+func SpareFiles(most int) int { return min(max(most/40, 8), 1000) }
 
 // newcomersFiles is the default of Limits.OpenFiles.
 func newcomersFiles() int {

@@ -78,7 +78,7 @@ func TestOpenFiles(t *testing.T) {
 	if !known || soft != hard || newcomersFiles() != soft-SpareFiles(soft) {
 		t.Errorf("%d of %d, %v; %d for newcomers", soft, hard, known, newcomersFiles())
 	}
-	for most, want := range map[int]int{64: 8, 1024: 51, 20_000: 1000, 1 << 20: 1000} {
+	for most, want := range map[int]int{64: 8, 1024: 25, 20_000: 500, 1 << 20: 1000} {
 		if got := SpareFiles(most); got != want {
 			t.Errorf("of %d %d are spared", most, got)
 		}
