@@ -148,7 +148,7 @@ func (c *Client) loop(ctx context.Context) error {
 		c.opts.Logger.Info("disconnected", "err", end.err, "retryIn", wait)
 		c.deliver(&Disconnected{Err: end.err, RetryIn: wait})
 		if end.refused != nil {
-			return fmt.Errorf("connect to %s: %w", c.url, end.refused)
+			return fmt.Errorf("connect to %s: %w", shown(c.url), end.refused)
 		}
 		timer := time.NewTimer(wait)
 		select {

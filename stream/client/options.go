@@ -168,6 +168,23 @@ func (o Options) dialURL(raw string) (string, error) {
 	return u.String(), nil
 }
 
+// shown is an address as logs and errors may have it: without the key that its user
+// put into it.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	if u.User != nil {
+		u.User = url.User("redacted")
+	}
+	if q := u.Query(); q.Has("api_key") {
+		q.Set("api_key", "redacted")
+		u.RawQuery = q.Encode()
+	}
+	return u.String()
+}
+
 func (o Options) header() http.Header {
 	h := o.Header.Clone()
 	if h == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,11 @@ func (c *Client) connect(ctx context.Context) ending {
 // dialFailed tells a refusal from a failure.
 func (c *Client) dialFailed(resp *http.Response, err error) ending {
 	if resp == nil {
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			failed.URL = shown(failed.URL) // what wraps it has its text already
+			err = failed
+		}
 		return ending{err: err}
 	}
 	switch resp.StatusCode {
@@ -139,7 +145,7 @@ func (c *Client) connected(s *session) (renew []command) {
 	if first {
 		close(c.ready)
 	}
-	c.opts.Logger.Info("connected", "url", c.url, "attempt", c.attempt)
+	c.opts.Logger.Info("connected", "url", shown(c.url), "attempt", c.attempt)
 	c.deliver(&Connected{Attempt: c.attempt})
 	for _, cmd := range waiting {
 		s.send(cmd)
