@@ -93,7 +93,7 @@ func (s *Server) admit(r *http.Request, query url.Values, key *apiKey, window ti
 	c.info = ConnInfo{
 		ID: s.nextConn.Add(1), TestID: Tag(query.Get("test_id")), VUID: Tag(query.Get("vu_id")), Scenario: Tag(query.Get("scenario")),
 		RemoteAddr: client.String(), UserAgent: strings.Clone(clip(r.UserAgent())), Beta: query.Get("beta") == "1", Window: window,
-		Trace: traceHeader(r.Header.Get("Sentry-Trace")),
+		Trace: TraceHeader(r.Header.Get("Sentry-Trace")),
 	}
 	if key != nil {
 		c.info.Key = key.name

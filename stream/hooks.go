@@ -145,9 +145,9 @@ func (c *conn) panicked(v any) {
 	c.hooks.Panic(v)
 }
 
-// traceHeader is the header sentry-trace where it has its form: 32 hexadecimal
+// TraceHeader is the header sentry-trace where it has its form: 32 hexadecimal
 // digits, 16, and perhaps a flag.
-func traceHeader(v string) string {
+func TraceHeader(v string) string {
 	const ids = 32 + 1 + 16
 	if len(v) < ids || len(v) > ids+2 || v[32] != '-' {
 		return ""

@@ -145,7 +145,7 @@ func TestTraceHeader(t *testing.T) {
 		"": "", ids: ids, ids + "-1": ids, ids + "-0": ids, ids + "-11": "", ids[1:]: "", strings.ToUpper(ids): "",
 		strings.Replace(ids, "-", "a", 1): "", strings.Repeat("-", len(ids)): "",
 	} {
-		if got := traceHeader(in); got != want {
+		if got := TraceHeader(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -107,7 +107,7 @@ func httpScope(r *http.Request) *report.Who {
 	query := r.URL.Query()
 	return &report.Who{
 		TestID: stream.Tag(query.Get("test_id")), Scenario: stream.Tag(query.Get("scenario")), UserID: stream.Tag(query.Get("vu_id")),
-		Trace: r.Header.Get("Sentry-Trace"), Tags: map[string]string{"transport": "http"},
+		Trace: stream.TraceHeader(r.Header.Get("Sentry-Trace")), Tags: map[string]string{"transport": "http"},
 	}
 }
 
