@@ -1,6 +1,9 @@
 package wallet
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -75,6 +78,28 @@ type accounts struct {
 
 func newAccounts() *accounts {
 	return &accounts{Positions: make(map[solana.PublicKey]*position)}
+}
+
+// errNoPositions is of a text that is no accounts: another program wrote it, or
+// another version.
+var errNoPositions = errors.New("wallet: accounts without positions")
+
+// UnmarshalJSON implements json.Unmarshaler. It refuses what apply could not go on
+// with.
+func (a *accounts) UnmarshalJSON(text []byte) error {
+	type plain accounts
+	if err := json.Unmarshal(text, (*plain)(a)); err != nil {
+		return fmt.Errorf("wallet: accounts: %w", err)
+	}
+	if a.Positions == nil {
+		return errNoPositions
+	}
+	for _, p := range a.Positions {
+		if p == nil {
+			return errNoPositions
+		}
+	}
+	return nil
 }
 
 // clone copies all of it.

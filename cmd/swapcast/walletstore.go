@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,6 +35,10 @@ const (
 	eventsAtOnce    = 500 // in one command
 )
 
+// errWalletUnreadable is of a wallet that another program, or another version, has
+// written over: reading it again does not help.
+var errWalletUnreadable = errors.New("not a wallet as this version stores it")
+
 func walletKey(owner solana.PublicKey) string { return walletKeyPrefix + owner.String() }
 
 func eventField(e *wallet.Event) string { return fieldEvent + e.Signature.String() }
@@ -59,7 +64,7 @@ func (r redisWallets) load(ctx context.Context, owner solana.PublicKey) (*wallet
 			s.Events = append(s.Events, e)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("field %.100s: %w", name, err)
+			return nil, fmt.Errorf("%w: field %.100s: %w", errWalletUnreadable, name, err)
 		}
 	}
 	return s, nil
@@ -164,7 +169,7 @@ func (w *wallets) restoreAll(ctx context.Context) {
 			return
 		}
 		w.take(owner, saved, err)
-		if err != nil {
+		if err != nil && !errors.Is(err, errWalletUnreadable) {
 			break // it is Redis rather than the wallet; tried again soon
 		}
 	}
@@ -179,6 +184,10 @@ func (w *wallets) take(owner solana.PublicKey, saved *wallet.Saved, err error) {
 		return
 	}
 	switch {
+	case errors.Is(err, errWalletUnreadable):
+		w.metrics.stored.WithLabelValues("load", "unreadable").Inc()
+		w.log.Warn("what is stored of a wallet is left aside", "wallet", owner, "error", err)
+		f.restored = true
 	case err != nil:
 		w.metrics.stored.WithLabelValues("load", "failed").Inc()
 		w.log.Warn("what is stored of a wallet could not be read; it is tried again", "wallet", owner, "error", err)

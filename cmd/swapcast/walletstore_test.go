@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strings"
@@ -30,6 +31,31 @@ func storedTx(owner solana.PublicKey, n byte) *wallet.Tx {
 			MintOut: token, UserAmountOut: uint64(n) * one, DecimalsOut: 6,
 		}},
 		Changes: []swapcast.BalanceChange{row(swapcast.USDC(), 500*one, 499*one), row(token, 0, uint64(n)*one)},
+	}
+}
+
+// TestUnreadableWalletInRedis: what cannot be read is told apart from a Redis that does
+// not answer, so that other wallets do not wait for it.
+func TestUnreadableWalletInRedis(t *testing.T) {
+	t.Parallel()
+	server := cachetest.StartRedis(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
+	defer client.Close()
+	store, owner := redisWallets{client}, solana.PublicKey{5}
+	for field, text := range map[string]string{
+		fieldBase: `{"last":{"s":1},"accounts":{}}`, fieldPast: `[]`, fieldEvent + "x": `{"s":-1}`,
+	} {
+		if err := client.HSet(t.Context(), walletKey(owner), field, text).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := store.load(t.Context(), owner); s != nil || !errors.Is(err, errWalletUnreadable) {
+			t.Errorf("%s %s: %+v, %v", field, text, s, err)
+		}
+		client.Del(t.Context(), walletKey(owner))
+	}
+	client.Close()
+	if _, err := store.load(t.Context(), owner); err == nil || errors.Is(err, errWalletUnreadable) {
+		t.Errorf("a Redis that is away: %v", err)
 	}
 }
 
