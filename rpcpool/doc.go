@@ -9,7 +9,8 @@
 //
 // Limits: an endpoint is asked at most PerSecond times a second with bursts of
 // Burst, whoever asks: parts that share endpoints share one Pool, for providers
-// count by address. An answer is read up to MaxBody bytes, decompressed.
+// count by address. What nobody waits for (Call.Spare) leaves half of the burst to
+// what somebody waits for. An answer is read up to MaxBody bytes, decompressed.
 //
 // Failures: a rate limit (HTTP 429, or its forms in JSON), a server error, a
 // timeout, a refused connection, bytes that are no JSON-RPC answer, a node that

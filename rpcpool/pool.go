@@ -91,6 +91,9 @@ type Call struct {
 	// endpoint is asked too before the caller gets one of them: a block that one
 	// node has cleaned up may be kept by another. Nil: none.
 	Elsewhere func(code int) bool
+	// Spare says that nobody waits for this: it leaves half of the burst to requests
+	// that somebody waits for.
+	Spare bool
 }
 
 // Do runs one request by fn, which is given an endpoint's client and may be
@@ -104,7 +107,7 @@ func (p *Pool) Do(ctx context.Context, call Call, fn func(context.Context, *rpc.
 	var last *Error // failure that was no answer
 	var answer *Error
 	for range p.o.Attempts {
-		e, err := p.take(ctx, asked)
+		e, err := p.take(ctx, asked, call.Spare)
 		if err != nil {
 			return err
 		}
@@ -181,7 +184,7 @@ func retryAfterOf(err error) time.Duration {
 
 // take waits for an endpoint that may be asked and takes its turn. It gives nil
 // where every one of them is in asked.
-func (p *Pool) take(ctx context.Context, asked []bool) (*endpoint, error) {
+func (p *Pool) take(ctx context.Context, asked []bool, spare bool) (*endpoint, error) {
 	for {
 		p.mu.Lock()
 		now := time.Now()
@@ -192,7 +195,7 @@ func (p *Pool) take(ctx context.Context, asked []bool) (*endpoint, error) {
 				continue
 			}
 			left = true
-			at, ok := p.readyAt(e)
+			at, ok := p.readyAt(e, spare)
 			if ok && !at.After(now) {
 				p.use(e, now)
 				p.mu.Unlock()
@@ -235,11 +238,15 @@ func (p *Pool) pause(ctx context.Context, at time.Time, changed <-chan struct{})
 
 // readyAt is when e may be asked next; false where that depends on the request
 // that is trying it now.
-func (p *Pool) readyAt(e *endpoint) (time.Time, bool) {
+func (p *Pool) readyAt(e *endpoint, spare bool) (time.Time, bool) {
 	if e.trying {
 		return time.Time{}, false
 	}
-	at := e.rate.Add(-time.Duration(p.o.Burst-1) * p.interval())
+	burst := p.o.Burst
+	if spare {
+		burst -= burst / 2
+	}
+	at := e.rate.Add(-time.Duration(burst-1) * p.interval())
 	if e.until.After(at) {
 		at = e.until
 	}

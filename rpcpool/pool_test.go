@@ -229,6 +229,41 @@ func TestRate(t *testing.T) {
 	})
 }
 
+// TestSpare: what nobody waits for keeps to the rate and leaves half of the burst to
+// who comes in the middle of it.
+func TestSpare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, o := nodes(t, 1)
+		o.PerSecond, o.Burst = 4, 8
+		p := newPool(t, o)
+		started := time.Now()
+		var all sync.WaitGroup
+		for range 24 {
+			all.Go(func() {
+				call := rpcpool.Call{Method: "getVersion", Spare: true}
+				if err := p.Do(t.Context(), call, func(ctx context.Context, c *rpc.Client) error { _, err := c.GetVersion(ctx); return err }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(2*time.Second + time.Millisecond)
+		asked := time.Now()
+		for range 4 {
+			if err := version(p, t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if waited := time.Since(asked); waited != 0 {
+			t.Errorf("4 that somebody waits for took %v, want nothing", waited)
+		}
+		all.Wait()
+		// 4 at once, and 20 with the 4 between them at 4 a second.
+		if took := time.Since(started).Round(10 * time.Millisecond); took != 6*time.Second {
+			t.Errorf("all took %v, want 6s", took)
+		}
+	})
+}
+
 // TestSpill uses the second endpoint where the first one's rate is used up.
 func TestSpill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

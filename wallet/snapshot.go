@@ -92,6 +92,14 @@ func (b *Book) Complete(owner solana.PublicKey) (slot uint64, complete bool) {
 	return slot, w.sure && slot != 0 && slot >= w.needs && !w.partial
 }
 
+// Partial tells whether a wallet has more accounts than are kept.
+func (b *Book) Partial(owner solana.PublicKey) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	w := b.wallets[owner]
+	return w != nil && w.partial
+}
+
 // Accounts are a wallet's token accounts that hold something, at most limit.
 func (b *Book) Accounts(owner solana.PublicKey, limit int) []solana.PublicKey {
 	b.mu.RLock()

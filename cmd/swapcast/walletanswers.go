@@ -50,6 +50,7 @@ func (a walletAnswers) Balances(ctx context.Context, owner solana.PublicKey) (ap
 	if a.wallets.touch(owner) != nil {
 		return api.WalletBalances{}, api.ErrTooManyWallets
 	}
+	a.wallets.await(ctx, owner)
 	return a.balances(ctx, owner)
 }
 
@@ -58,6 +59,7 @@ func (a walletAnswers) Portfolio(ctx context.Context, owner solana.PublicKey) (a
 	if a.wallets.touch(owner) != nil {
 		return api.Portfolio{}, api.ErrTooManyWallets
 	}
+	a.wallets.await(ctx, owner)
 	return a.portfolio(ctx, owner)
 }
 
@@ -87,6 +89,17 @@ func (s *server) walletHead(owner solana.PublicKey) (api.WalletHead, uint64) {
 	return h, slot
 }
 
+// holdingsHead is walletHead for what a wallet holds. Of a new one, a snapshot tells
+// that before it is certain that all changes come: then the answer is whole, and as of
+// the snapshot's slot.
+func (s *server) holdingsHead(owner solana.PublicKey) (api.WalletHead, uint64) {
+	h, slot := s.walletHead(owner)
+	if !h.Complete && slot != 0 && !s.wallets.books[0].Partial(owner) && s.wallets.settling(owner) {
+		h.Complete, h.Reason, h.Slot = true, "", slot
+	}
+	return h, slot
+}
+
 // held is what a wallet holds something of.
 func (s *server) held(owner solana.PublicKey) []swapcast.Balance {
 	list, _ := s.wallets.books[0].Balances(owner)
@@ -99,7 +112,7 @@ func (s *server) symbol(mint solana.PublicKey) string {
 }
 
 func (s *server) walletBalances(_ context.Context, owner solana.PublicKey) (api.WalletBalances, error) {
-	head, slot := s.walletHead(owner)
+	head, slot := s.holdingsHead(owner)
 	a := api.WalletBalances{WalletHead: head, Balances: []api.WalletBalance{}}
 	if slot != 0 {
 		a.SnapshotSlot = &slot
@@ -119,7 +132,7 @@ func (s *server) walletBalances(_ context.Context, owner solana.PublicKey) (api.
 }
 
 func (s *server) walletPortfolio(_ context.Context, owner solana.PublicKey) (api.Portfolio, error) {
-	head, _ := s.walletHead(owner)
+	head, _ := s.holdingsHead(owner)
 	a := api.Portfolio{WalletHead: head, Assets: []api.PortfolioAsset{}}
 	sol, solKnown := s.processed.price(swapcast.NativeMint())
 	total := 0.0

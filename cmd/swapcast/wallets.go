@@ -27,7 +27,8 @@ type wallets struct {
 	positions *wallet.Positions
 	watch     *watchList
 	slot      func() uint64 // the newest of which anything has come
-	idle      time.Duration
+	idle      time.Duration // walletIdle
+	waits     time.Duration // walletWaits
 	cache     *cache.Cache
 	metrics   walletMetrics
 	loads     chan walletLoad // to the pipeline
@@ -62,6 +63,8 @@ type followed struct {
 	spare      *list.Element // its place there; nil: it is pinned or subscribed
 	since      time.Time     // from when on it is asked for
 	sure       bool          // everything from some slot on is known to come
+	whole      bool          // everything that it holds was known once: see walletHead
+	snapped    chan struct{} // closed once a snapshot of all that it holds is in
 	restored   bool          // what was stored of it is in
 	reading    bool          // its whole history is asked for
 }
@@ -81,6 +84,9 @@ const (
 	// walletSettles is how long after a wallet was asked for everything that
 	// happens to it comes: servers do not say from when on a new filter counts.
 	walletSettles = 3 * time.Second
+	// walletWaits is how long after a wallet was asked for an answer waits for what it
+	// holds.
+	walletWaits = 1500 * time.Millisecond
 	// walletTick is how often wallets are looked over.
 	walletTick = 500 * time.Millisecond
 )
@@ -135,6 +141,7 @@ func (s *server) openWallets() {
 			return 0
 		},
 		idle:     walletIdle,
+		waits:    walletWaits,
 		metrics:  newWalletMetrics(s.registry),
 		loads:    make(chan walletLoad),
 		wake:     make(chan struct{}, 1),
@@ -274,7 +281,7 @@ func (w *wallets) follow(owner solana.PublicKey) *followed {
 	}
 	w.books[1].Watch(owner)
 	w.positions.Watch(owner)
-	f := &followed{since: time.Now()}
+	f := &followed{since: time.Now(), snapped: make(chan struct{})}
 	w.followed[owner] = f
 	w.watch.set(owner, true)
 	if w.store == nil {
@@ -379,7 +386,7 @@ func (w *wallets) restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for owner, f := range w.followed {
-		f.sure, f.since, f.restored = false, time.Now(), true
+		f.sure, f.whole, f.since, f.restored = false, false, time.Now(), true
 		if w.keeper != nil {
 			w.positions.Missed(owner, 0)
 			w.keeper.Want(owner)
@@ -387,69 +394,6 @@ func (w *wallets) restart() {
 		w.dirty[owner] = struct{}{}
 	}
 	w.nudge()
-}
-
-// run invalidates what has changed and looks wallets over, until ctx ends.
-func (w *wallets) run(ctx context.Context) error {
-	tick := time.NewTicker(walletTick)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-w.wake:
-			w.invalidate(ctx)
-		case now := <-tick.C:
-			w.lookOver(now)
-		}
-	}
-}
-
-// invalidate drops what is cached of wallets that have changed, here and elsewhere.
-func (w *wallets) invalidate(ctx context.Context) {
-	w.mu.Lock()
-	tags := make([]string, 0, len(w.dirty))
-	for owner := range w.dirty {
-		tags = append(tags, walletTag(owner))
-	}
-	clear(w.dirty)
-	w.mu.Unlock()
-	if len(tags) == 0 {
-		return
-	}
-	w.metrics.invalidations.Add(float64(len(tags)))
-	if err := w.cache.InvalidateTag(ctx, tags...); err != nil {
-		w.log.Debug("invalidation of wallets is on its way", "wallets", len(tags), "error", err)
-	}
-}
-
-func walletTag(owner solana.PublicKey) string { return "portfolio:" + owner.String() }
-
-// lookOver drops wallets that nobody has asked about for a while, and says of the
-// new ones from when on nothing of them is missed.
-func (w *wallets) lookOver(now time.Time) {
-	slot := w.slot()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for first := w.spare.Front(); first != nil; first = w.spare.Front() {
-		owner := first.Value.(solana.PublicKey)
-		if !now.After(w.followed[owner].until) {
-			break
-		}
-		w.drop(owner, "idle")
-	}
-	for owner, f := range w.followed {
-		if f.sure || slot == 0 || now.Sub(f.since) < walletSettles {
-			continue
-		}
-		f.sure = true
-		for _, b := range w.books {
-			b.Needs(owner, slot)
-		}
-		if w.keeper != nil {
-			w.keeper.Want(owner)
-		}
-	}
 }
 
 // startWallets starts what follows wallets.

@@ -95,16 +95,29 @@ func TestWalletsOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	s := serveForTest(t, "--source", "grpc://"+grpcAddress, "--rpc-url", "http://"+rpcAddress, "--rpc-rate", "1000")
+	s, err := newServer(t.Context(), parseServe(t, "--source", "grpc://"+grpcAddress, "--rpc-url", "http://"+rpcAddress, "--rpc-rate", "1000"), testEnviron(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wallets.waits = time.Minute // however busy the machine is
+	runForTest(t, s.run)
+	deaf := serveForTest(t, "--source", "grpc://"+grpcAddress, "--rpc-url", "http://127.0.0.1:1")
 	alone := serveForTest(t, "--source", "grpc://"+grpcAddress)
-	eventually(t, "trades", func() bool { return len(traders(s, 3)) == 3 })
+	// What brings a wallet here is to be confirmed: a node knows of it then.
+	eventually(t, "trades", func() bool { return len(traders(s, 3)) == 3 && s.feed.txs.Load() > 1500 })
 	owner := traders(s, 1)[0]
 	path := "/v1/wallets/" + owner.String()
 
 	var first api.WalletBalances
 	walletJSON(t, s, path+"/balances", &first)
-	if first.Complete || first.Reason != api.ReasonSnapshot || first.Wallet != owner.String() || first.Feed != swapcast.FeedSimulated {
+	if !first.Complete || first.SnapshotSlot == nil || first.Slot < *first.SnapshotSlot || len(first.Balances) < 2 ||
+		first.Wallet != owner.String() || first.Feed != swapcast.FeedSimulated {
 		t.Errorf("the first answer: %+v", first)
+	}
+	var none api.WalletBalances
+	walletJSON(t, deaf, path+"/balances", &none)
+	if none.Complete || none.Reason != api.ReasonSnapshot || none.SnapshotSlot != nil {
+		t.Errorf("a node that does not answer: %+v", none)
 	}
 	var pnl api.PnL
 	eventually(t, "the whole history", func() bool {

@@ -165,7 +165,8 @@ func TestWalletsSurviveARestart(t *testing.T) {
 		return after.History.State == api.HistoryComplete
 	})
 	if after.Swaps < before.Swaps || after.Transactions < before.Transactions || *after.History.OldestSlot != *before.History.OldestSlot {
-		t.Errorf("before: %d swaps, %d transactions; after: %d, %d", before.Swaps, before.Transactions, after.Swaps, after.Transactions)
+		t.Errorf("before: %d swaps, %d transactions since slot %d; after: %d, %d since %d",
+			before.Swaps, before.Transactions, *before.History.OldestSlot, after.Swaps, after.Transactions, *after.History.OldestSlot)
 	}
 	metrics := getBody(t, "http://"+s.admin.Addr().String()+"/metrics", http.StatusOK)
 	if !strings.Contains(metrics, `swapcast_wallet_transactions_total{from="store"}`) || !strings.Contains(metrics, `swapcast_wallet_store_total{outcome="ok",what="load"} 1`) {

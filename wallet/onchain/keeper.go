@@ -36,7 +36,9 @@ type Options struct {
 	// Page is how many transactions of a history are read before they are taken.
 	// Default 25, at most 1,000.
 	Page int
-	// Parallel is how many wallets are asked about at a time. Default 4.
+	// Parallel is how many wallets are asked about at a time, and how many have
+	// their history read: one fewer, so that a snapshot never waits for history.
+	// Default 4, at least 2.
 	Parallel int
 	// BackoffMin and BackoffMax bound the pause after a failure. Defaults 500 ms
 	// and 1 minute.
@@ -55,9 +57,10 @@ type Keeper struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	jobs map[solana.PublicKey]*job
-	due  queue
-	seq  uint64
+	jobs    map[solana.PublicKey]*job
+	due     [numKinds]queue
+	reading int // how many are at history
+	seq     uint64
 }
 
 // job is a wallet of which something is missing.
@@ -67,6 +70,7 @@ type job struct {
 	at       time.Time // not before
 	seq      uint64    // among those of one time
 	busy     bool
+	reading  bool // busy, and counted in Keeper.reading
 	again    bool // wanted while it was busy
 	failures int  // in a row
 	place    int  // in the queue, -1 for none
@@ -78,6 +82,7 @@ type kind uint8
 const (
 	snapshots kind = iota
 	history
+	numKinds
 )
 
 // String is the metric's label.
@@ -100,6 +105,7 @@ func New(o Options) (*Keeper, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 4
 	}
+	o.Parallel = max(o.Parallel, 2)
 	if o.BackoffMin <= 0 {
 		o.BackoffMin = 500 * time.Millisecond
 	}
@@ -140,7 +146,7 @@ func (k *Keeper) Forget(owner solana.PublicKey) {
 	defer k.mu.Unlock()
 	if j := k.jobs[owner]; j != nil {
 		if j.place >= 0 {
-			heap.Remove(&k.due, j.place)
+			heap.Remove(&k.due[j.kind], j.place)
 		}
 		delete(k.jobs, owner)
 	}
@@ -157,7 +163,7 @@ func (k *Keeper) nudge() {
 // queue has a job done at a time. Called with mu held.
 func (k *Keeper) queue(j *job, at time.Time) {
 	if j.place >= 0 {
-		heap.Remove(&k.due, j.place)
+		heap.Remove(&k.due[j.kind], j.place)
 	}
 	j.kind = history
 	if _, lacks := k.lacks(j.owner); lacks {
@@ -168,7 +174,7 @@ func (k *Keeper) queue(j *job, at time.Time) {
 	}
 	k.seq++
 	j.seq = k.seq
-	heap.Push(&k.due, j)
+	heap.Push(&k.due[j.kind], j)
 }
 
 // lacks is the first part of which a snapshot is wanted.
@@ -213,20 +219,29 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// next is a job that may be done now, or how long until there is one.
+// next is a job that may be done now, or how long until there may be one.
 func (k *Keeper) next() (*job, time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.due) == 0 {
-		return nil, time.Hour
+	soonest := time.Hour
+	for kind := range k.due {
+		if len(k.due[kind]) == 0 || kind == int(history) && k.reading >= k.o.Parallel-1 {
+			continue
+		}
+		j := k.due[kind][0]
+		wait := time.Until(j.at)
+		if wait <= 0 {
+			heap.Pop(&k.due[kind])
+			j.busy = true
+			if j.kind == history {
+				j.reading = true
+				k.reading++
+			}
+			return j, 0
+		}
+		soonest = min(soonest, wait)
 	}
-	j := k.due[0]
-	if wait := time.Until(j.at); wait > 0 {
-		return nil, wait
-	}
-	heap.Pop(&k.due)
-	j.busy = true
-	return j, 0
+	return nil, soonest
 }
 
 // outcome is how one question ended.
@@ -276,6 +291,10 @@ func (k *Keeper) settle(ctx context.Context, j *job, o outcome) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	j.busy = false
+	if j.reading {
+		j.reading = false
+		k.reading--
+	}
 	again := j.again
 	j.again = false
 	if k.jobs[j.owner] != j {

@@ -205,7 +205,7 @@ func (r *Reader) Transaction(ctx context.Context, signature solana.Signature) (*
 	const method = "getTransaction"
 	var found *capture.LoneTransaction
 	params := []any{signature, rpc.M{"encoding": "base64", "commitment": rpc.CommitmentConfirmed, "maxSupportedTransactionVersion": maxVersion}}
-	err := r.RPC.Do(ctx, rpcpool.Call{Method: method}, func(ctx context.Context, client *rpc.Client) error {
+	err := r.RPC.Do(ctx, rpcpool.Call{Method: method, Spare: true}, func(ctx context.Context, client *rpc.Client) error {
 		err := client.RPCCallWithCallback(ctx, method, params, func(_ *http.Request, resp *http.Response) error {
 			var err error
 			found, err = capture.ReadTransaction(resp.Body)
