@@ -226,6 +226,8 @@ export function session(o) {
     else for (const m of JSON.parse(data)) one(s, JSON.stringify(m)); // batch=1
   };
   ws.onerror = (e) => {
+    // k6 cannot answer a ping that comes after our own close frame, and need not.
+    if (leaving && `${e.error}`.includes('close sent')) return;
     s.failed = e.error || 'error';
   };
   ws.onclose = () => {
