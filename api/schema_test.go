@@ -95,7 +95,7 @@ func TestAsyncAPIMatchesTheWire(t *testing.T) {
 	codes := []wire.Code{
 		wire.BadJSON, wire.UnknownAction, wire.UnknownChannel, wire.UnsupportedCommitment, wire.InvalidAsset,
 		wire.InvalidInterval, wire.InvalidWallet, wire.TooManySubscriptions, wire.RateLimited,
-		wire.SlowConsumer, wire.BadKey, wire.PolicyViolation, wire.InternalError,
+		wire.SlowConsumer, wire.BadKey, wire.PolicyViolation, wire.Overloaded, wire.InternalError,
 	}
 	var refused []wire.AssetError
 	for _, code := range codes {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,41 @@ func TestFollow(t *testing.T) {
 		t.Errorf("closed with %v, want 1013", err)
 	}
 	r.await("nobody to listen", func() bool { return !r.Listened(x) && !r.Listened(Subject{Channel: wire.ChannelPrices, Key: mint(2)}) })
+}
+
+// TestFollowOfStream: a stream that cannot be served now says so and when to come
+// back, and goes on from where it was when it does.
+func TestFollowOfStream(t *testing.T) {
+	t.Parallel()
+	fail := make(chan error, 1)
+	r := newRig(t, Options{Epoch: "e1", Follow: func(context.Context, []Subject) error {
+		select {
+		case err := <-fail:
+			return err
+		default:
+			return nil
+		}
+	}})
+	query := "channel=trades&assets=" + mint(1).String()
+	first := r.events(query)
+	first.next() // the acknowledgement
+	fail <- errors.New("Redis is away")
+	second := r.events(query, "Last-Event-ID", first.lastID)
+	e, err := second.read()
+	if err != nil || e.name != "error" || !strings.Contains(e.data, `"code":"overloaded"`) || e.id != "" {
+		t.Fatalf("the stream ends with %+v, %v", e, err)
+	}
+	if ms, err := strconv.Atoi(e.retry); err != nil || ms < 1000 || ms >= 5000 {
+		t.Errorf("to come back after %q ms", e.retry)
+	}
+	if e, err := second.read(); !errors.Is(err, io.EOF) {
+		t.Errorf("then %+v, %v", e, err)
+	}
+	// As EventSource does, with the id that it had before.
+	third := r.events(query, "Last-Event-ID", first.lastID)
+	if m := third.next(); !strings.Contains(m.raw, `"recovered":true`) {
+		t.Errorf("it goes on with %s", m.raw)
+	}
 }
 
 // TestRelayedEvents: a reader of events that loses one server goes on at another one

@@ -2,7 +2,9 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,7 +25,8 @@ import (
 // is then a connection like any other: same shards, same mailboxes, same bounds.
 // Heartbeats are comments. Where a WebSocket is told to come back elsewhere, the
 // stream has a retry line; where it is closed for another reason, an event named
-// error whose data is an error message; then it ends.
+// error whose data is an error message; then it ends. One that cannot be served now,
+// as where an edge's Redis is away, has both.
 //
 // Messages that must not be missed, and the acknowledgement, carry an event id,
 // RUN.POSITION. A client that comes with it as Last-Event-ID goes on behind
@@ -245,10 +248,21 @@ func streamEnd(code wire.CloseCode, reason string) []byte {
 	if code == wire.CloseGoingAway {
 		return wire.AppendRetry(nil, reason)
 	}
-	b := append([]byte(nil), "event: error\ndata: "...)
+	var b []byte
+	if code == wire.CloseOverload { // the line is read whatever becomes of the event that it stands in
+		wait := overloadRetryMin + rand.N(overloadRetryMax-overloadRetryMin)
+		b = fmt.Appendf(b, "retry: %d\n", wait.Milliseconds())
+	}
+	b = append(b, "event: error\ndata: "...)
 	b = wire.AppendError(b, &wire.Error{Code: code.StreamCode(), Message: reason})
 	return append(b, "\n\n"...)
 }
+
+// When a stream that cannot be served now is to come back: soon, and not all at once.
+const (
+	overloadRetryMin = time.Second
+	overloadRetryMax = 5 * time.Second
+)
 
 // heartbeat is a comment, which keeps proxies from taking a stream for dead.
 const heartbeat = ":\n\n"

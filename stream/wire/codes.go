@@ -43,6 +43,9 @@ const (
 	BadKey Code = "bad_key"
 	// PolicyViolation: the client sent something on a stream that is only read (1008).
 	PolicyViolation Code = "policy_violation"
+	// Overloaded: what was asked for cannot be had now; come back after the time that
+	// the retry line before it says (1013).
+	Overloaded Code = "overloaded"
 	// InternalError: a fault of the server's (1011).
 	InternalError Code = "internal_error"
 )
@@ -57,6 +60,8 @@ func (c CloseCode) StreamCode() Code {
 		return BadKey
 	case ClosePolicy:
 		return PolicyViolation
+	case CloseOverload:
+		return Overloaded
 	default:
 		return InternalError
 	}
@@ -97,7 +102,7 @@ const (
 	ClosePolicy        CloseCode = 1008 // far too many messages or pings
 	CloseTooBig        CloseCode = 1009 // a message over the size limit
 	CloseInternalError CloseCode = 1011 // a fault of the server's; the client did nothing wrong
-	CloseOverload      CloseCode = 1013 // as many connections as the key may hold; try later
+	CloseOverload      CloseCode = 1013 // as many connections as the key may hold, or what was asked for cannot be had now; try later
 )
 
 // Close codes from 4400 to 4499 are the product's own, numbered after HTTP's.
