@@ -284,6 +284,37 @@ type failing struct{}
 
 func (failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }
 
+// Whatever is reported while the reporter closes is counted, each once.
+func TestReportsDuringClose(t *testing.T) {
+	const writers, each = 8, 500
+	for range 20 {
+		r := newRig(t, report.Options{PerSecond: 1e6, Transport: failing{}})
+		r.Start()
+		var group sync.WaitGroup
+		some := make(chan struct{}, writers)
+		for range writers {
+			group.Go(func() {
+				for i := range each {
+					if i == each/10 {
+						some <- struct{}{}
+					}
+					r.Report(report.Message, message("now"))
+				}
+			})
+		}
+		<-some
+		r.close(time.Minute)
+		group.Wait()
+		total, counts := 0, r.counts()
+		for _, n := range counts {
+			total += n
+		}
+		if total != writers*each {
+			t.Fatalf("%d of %d are accounted for: %v", total, writers*each, counts)
+		}
+	}
+}
+
 // Nil is a reporter that does nothing.
 func TestNil(t *testing.T) {
 	t.Parallel()

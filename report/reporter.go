@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -56,8 +55,10 @@ type Reporter struct {
 	ending  chan struct{} // closed by Close
 	cut     context.CancelFunc
 
-	closed atomic.Bool
-	wg     sync.WaitGroup
+	wg sync.WaitGroup
+
+	mu     sync.RWMutex // held for reading by who queues: once Close has closed, nothing is queued
+	closed bool         // guarded by mu
 }
 
 // entry is a record that waits.
@@ -164,7 +165,9 @@ func (r *Reporter) Panic(who *Who, recovered any) {
 }
 
 func (r *Reporter) put(limit *rate.Limiter, e entry) {
-	if r.closed.Load() {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed {
 		r.metrics.drop(e.kind, reasonShutdown)
 		return
 	}
@@ -208,10 +211,19 @@ func (r *Reporter) work() {
 	}
 }
 
+// shut has put refuse what comes from now on; false where it does already.
+func (r *Reporter) shut() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := r.closed
+	r.closed = true
+	return !was
+}
+
 // Close takes nothing any more, sends what waits until ctx ends, and returns when
 // all goroutines have ended. A second call does nothing.
 func (r *Reporter) Close(ctx context.Context) {
-	if r == nil || r.closed.Swap(true) {
+	if r == nil || !r.shut() {
 		return
 	}
 	close(r.ending)
@@ -219,7 +231,7 @@ func (r *Reporter) Close(ctx context.Context) {
 	r.wg.Wait()
 	stop()
 	r.cut()
-	for { // what came between the two, or was never started
+	for { // what waits where none was started
 		select {
 		case e := <-r.queue:
 			r.metrics.drop(e.kind, reasonShutdown)
