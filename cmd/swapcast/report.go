@@ -116,10 +116,11 @@ func secrets(flags any) []string {
 			found = append(found, value)
 			return
 		}
-		if password, ok := u.User.Password(); ok {
-			found = append(found, password)
-		}
-		if name := u.User.Username(); name != "" {
+		password, both := u.User.Password()
+		found = append(found, password)
+		// A name that stands alone is a token, but for a Redis, where it is that of a
+		// user; beside a password it is a word such as "default", which texts are full of.
+		if name := u.User.Username(); name != "" && len(name) >= leastNameKey || !both && !strings.HasPrefix(u.Scheme, "redis") {
 			found = append(found, name)
 		}
 		for _, values := range u.Query() {
@@ -151,6 +152,10 @@ func secrets(flags any) []string {
 	walk(reflect.ValueOf(flags).Elem())
 	return found
 }
+
+// leastNameKey is the length of the shortest user name that may be a key though it has
+// a password beside it.
+const leastNameKey = 16
 
 // leastPathKey is the length of the shortest part of a path that may be a key: what
 // is shorter is a word such as "v2" or "hermes".

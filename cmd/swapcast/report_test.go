@@ -373,15 +373,19 @@ func TestReportLastWords(t *testing.T) {
 // Every flag whose value nobody else may see is among the secrets.
 func TestSecretFlags(t *testing.T) {
 	c := parseServe(t, "--geyser-token", "tok-one", "--admin-token", "tok-two", "--jupiter-key", "key-one", "--sentry-dsn", "http://dsnkey@127.0.0.1:1/1",
-		"--rpc-url", "https://user:pass@rpc.example.org/v2/0123456789abcdef?api-key=query-key", "--listen", "127.0.0.1:0")
+		"--rpc-url", "https://user:pass@rpc.example.org/v2/0123456789abcdef?api-key=query-key", "--rpc-url", "https://tok-three@rpc.example.org",
+		"--rpc-url", "https://0123456789ABCDEF:@rpc.example.org", "--redis-url", "redis://default:redis-pass@127.0.0.1:1", "--listen", "127.0.0.1:0")
 	got := secrets(c)
-	for _, want := range []string{"tok-one", "tok-two", "key-one", "dsnkey", "user", "pass", "0123456789abcdef", "query-key"} {
+	for _, want := range []string{"tok-one", "tok-two", "key-one", "dsnkey", "pass", "tok-three", "0123456789ABCDEF", "redis-pass", "0123456789abcdef", "query-key"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%q is not among %q", want, got)
 		}
 	}
-	if slices.Contains(got, "127.0.0.1:0") || slices.Contains(got, "v2") {
-		t.Errorf("too much: %q", got)
+	got = append(got, secrets(parseServe(t, "--redis-url", "redis://default@127.0.0.1:1"))...)
+	for _, other := range []string{"127.0.0.1:0", "v2", "user", "default"} {
+		if slices.Contains(got, other) {
+			t.Errorf("%q is among %q", other, got)
+		}
 	}
 }
 
