@@ -183,7 +183,7 @@ func New(o Options) http.Handler {
 
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.allowOrigin(w, r)
+	AllowOrigin(w, r, h.AllowedOrigins)
 	h.routes.ServeHTTP(w, r)
 }
 
@@ -207,15 +207,16 @@ func (h *handler) readOnly(serve http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// allowOrigin tells the browser whether the asking page may read the answer.
-func (h *handler) allowOrigin(w http.ResponseWriter, r *http.Request) {
-	if len(h.AllowedOrigins) == 0 || slices.Contains(h.AllowedOrigins, "*") {
+// AllowOrigin tells the browser whether the asking page may read the answer, by what
+// Options.AllowedOrigins has.
+func AllowOrigin(w http.ResponseWriter, r *http.Request, allowed []string) {
+	if len(allowed) == 0 || slices.Contains(allowed, "*") {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		return
 	}
 	w.Header().Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	if origin != "" && slices.ContainsFunc(h.AllowedOrigins, func(pattern string) bool { return originMatches(pattern, origin) }) {
+	if origin != "" && slices.ContainsFunc(allowed, func(pattern string) bool { return originMatches(pattern, origin) }) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 	}
 }

@@ -66,7 +66,9 @@ const ingestPatience = 30 * time.Second
 
 // askIngest hands requests on to the ingest that leads.
 func (s *server) askIngest() http.Handler {
-	refuse := func(w http.ResponseWriter, detail string) {
+	// The ingest says by itself which pages may read its answers.
+	refuse := func(w http.ResponseWriter, r *http.Request, detail string) {
+		api.AllowOrigin(w, r, s.config.AllowedOrigins)
 		writeProblem(w, http.StatusServiceUnavailable, "not_ready", detail)
 	}
 	proxy := &httputil.ReverseProxy{
@@ -81,18 +83,18 @@ func (s *server) askIngest() http.Handler {
 			if r.Context().Err() == nil {
 				s.log.Warn("the ingest does not answer", "path", r.URL.Path, "error", err)
 			}
-			refuse(w, "the ingest does not answer; try again")
+			refuse(w, r, "the ingest does not answer; try again")
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		leader, ok := s.edge.Leader()
 		if !ok {
-			refuse(w, "no ingest leads: nobody follows the chain now")
+			refuse(w, r, "no ingest leads: nobody follows the chain now")
 			return
 		}
 		to, err := url.Parse(leader.HTTP)
 		if err != nil || to.Host == "" {
-			refuse(w, "the ingest does not say where it is")
+			refuse(w, r, "the ingest does not say where it is")
 			return
 		}
 		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ingestKey{}, to)))

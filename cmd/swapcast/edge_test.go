@@ -95,6 +95,40 @@ func TestEdgeAnswersAlone(t *testing.T) {
 	check("ingestSilent")
 }
 
+// TestEdgeRefusesReadably: what an edge answers while there is no ingest, pages of
+// allowed origins can read, and others cannot.
+func TestEdgeRefusesReadably(t *testing.T) {
+	t.Parallel()
+	redis := cachetest.StartRedis(t)
+	for origins, want := range map[string]map[string]string{
+		"":                        {"https://app.example.org": "*"},
+		"https://app.example.org": {"https://app.example.org": "https://app.example.org", "https://other.example.org": ""},
+	} {
+		args := []string{"--role", "edge", "--redis-url", "redis://" + redis.Addr}
+		if origins != "" {
+			args = append(args, "--allowed-origins", origins)
+		}
+		s := serveForTest(t, args...)
+		base := "http://" + s.public.Addr().String()
+		within(t, "the edge answers", func() bool { return askFleet(t, base+"/healthz", nil) == http.StatusOK })
+		for origin, allowed := range want {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/prices", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Origin", origin)
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if got := answer.Header.Values("Access-Control-Allow-Origin"); answer.StatusCode != http.StatusServiceUnavailable || strings.Join(got, " ") != allowed {
+				t.Errorf("%q asks with %q allowed: %s, %q, want %q", origin, origins, answer.Status, got, allowed)
+			}
+		}
+	}
+}
+
 // sameJSON tells whether two texts have the same fields.
 func sameJSON(a, b []byte) bool {
 	var x, y map[string]any
