@@ -29,7 +29,11 @@ func corpusFile(t *testing.T, name string) string {
 // the end of the test, which fails if the server did.
 func serveForTest(t *testing.T, args ...string) *server {
 	t.Helper()
-	s, err := newServer(t.Context(), parseServe(t, args...), testEnviron(t))
+	c := parseServe(t, args...)
+	if err := c.validate(); err != nil { // it reads flags, too
+		t.Fatal(err)
+	}
+	s, err := newServer(t.Context(), c, testEnviron(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ const (
 	fieldThrough    = "through" // the newest transaction that base has, in an order that text has too
 	fieldPast       = "past"
 	eventsAtOnce    = 500 // in one command
+	asidePrefix     = "swapcast:wallet:aside:"
 )
 
 // errWalletUnreadable is of a wallet that another program, or another version, has
@@ -40,6 +41,10 @@ const (
 var errWalletUnreadable = errors.New("not a wallet as this version stores it")
 
 func walletKey(owner solana.PublicKey) string { return walletKeyPrefix + owner.String() }
+
+// asideKey is where a wallet goes that cannot be read. The braces keep it where a
+// cluster has the wallet itself.
+func asideKey(owner solana.PublicKey) string { return asidePrefix + "{" + walletKey(owner) + "}" }
 
 func eventField(e *wallet.Event) string { return fieldEvent + e.Signature.String() }
 
@@ -64,10 +69,29 @@ func (r redisWallets) load(ctx context.Context, owner solana.PublicKey) (*wallet
 			s.Events = append(s.Events, e)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: field %.100s: %w", errWalletUnreadable, name, err)
+			return nil, r.setAside(ctx, owner, name, text, err)
 		}
 	}
 	return s, nil
+}
+
+// setAside moves a wallet out of the way, unless another instance has done so and
+// has begun it anew.
+const setAside = `
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+	redis.call('RENAME', KEYS[1], KEYS[2])
+	redis.call('EXPIRE', KEYS[2], ARGV[3])
+end
+return 1`
+
+// setAside keeps a wallet that cannot be read for who wants to know why: what is
+// stored of it from now on begins anew, and the next run can read it.
+func (r redisWallets) setAside(ctx context.Context, owner solana.PublicKey, field, text string, why error) error {
+	keys := []string{walletKey(owner), asideKey(owner)}
+	if err := r.client.Eval(ctx, setAside, keys, field, text, int(walletKeptFor.Seconds())).Err(); err != nil {
+		return fmt.Errorf("set an unreadable wallet aside: %w", err)
+	}
+	return fmt.Errorf("%w: field %.100s: %w; it is now at %s", errWalletUnreadable, field, why, keys[1])
 }
 
 // setBase takes a base where it is newer than the one that is there.

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gagliardetto/solana-go"
@@ -51,11 +55,104 @@ func TestUnreadableWalletInRedis(t *testing.T) {
 		if s, err := store.load(t.Context(), owner); s != nil || !errors.Is(err, errWalletUnreadable) {
 			t.Errorf("%s %s: %+v, %v", field, text, s, err)
 		}
-		client.Del(t.Context(), walletKey(owner))
+		if aside, err := client.HGet(t.Context(), asideKey(owner), field).Result(); aside != text {
+			t.Errorf("%s is not kept aside: %q, %v", field, aside, err)
+		}
+		if s, err := store.load(t.Context(), owner); s != nil || err != nil {
+			t.Errorf("%s, when it is aside: %+v, %v", field, s, err)
+		}
+	}
+	// Another instance was faster, and has stored the wallet anew.
+	if err := store.save(t.Context(), owner, &wallet.Delta{Past: &wallet.Past{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.setAside(t.Context(), owner, fieldPast, `[]`, io.ErrUnexpectedEOF); !errors.Is(err, errWalletUnreadable) {
+		t.Errorf("the second one to set it aside: %v", err)
+	}
+	if s, err := store.load(t.Context(), owner); s == nil || err != nil {
+		t.Errorf("stored anew: %+v, %v", s, err)
 	}
 	client.Close()
 	if _, err := store.load(t.Context(), owner); err == nil || errors.Is(err, errWalletUnreadable) {
 		t.Errorf("a Redis that is away: %v", err)
+	}
+}
+
+// TestUnreadableWalletLeavesOthersAlone: a server that finds one of its wallets
+// unreadable says so once, begins that one anew, and has the others as they were.
+func TestUnreadableWalletLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	redisServer := cachetest.StartRedis(t)
+	client := redisServer.Client(t)
+	store := redisWallets{client}
+	unpriced := func(solana.PublicKey) (float64, bool) { return 0, false }
+	const readable = 8
+	var owners []solana.PublicKey // in whose midst the unreadable one is looked for: the order is a map's
+	args := []string{"--source", "grpc://127.0.0.1:1", "--redis-url", "redis://" + redisServer.Addr}
+	for n := byte(1); n <= readable; n++ {
+		owner := solana.PublicKey{5, n}
+		p := wallet.NewPositions(wallet.PositionOptions{})
+		p.Watch(owner)
+		p.Apply(storedTx(owner, n), unpriced, nil)
+		p.Settle(uint64(n))
+		if err := store.save(t.Context(), owner, p.Unsaved(owner)); err != nil {
+			t.Fatal(err)
+		}
+		owners = append(owners, owner)
+		args = append(args, "--watch-wallet", owner.String())
+	}
+	bad := solana.PublicKey{6}
+	if err := client.HSet(t.Context(), walletKey(bad), fieldPast, "[]").Err(); err != nil {
+		t.Fatal(err)
+	}
+	var told atomic.Int64
+	env := testEnviron(t)
+	env.Log = newLogger(&lineWriter{line: func(line string) {
+		if strings.Contains(line, "left aside") {
+			told.Add(1)
+		}
+	}}, "text", "warn")
+	c := parseServe(t, append(args, "--watch-wallet", bad.String())...)
+	if err := c.validate(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := newServer(t.Context(), c, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runForTest(t, s.run)
+	eventually(t, "all are looked for", func() bool {
+		return s.wallets.restored(bad) && !slices.ContainsFunc(owners, func(o solana.PublicKey) bool { return !s.wallets.restored(o) })
+	})
+	for _, owner := range owners {
+		if r, ok := s.wallets.positions.Report(owner, unpriced); !ok || r.Transactions != 1 {
+			t.Errorf("%s: %+v", owner, r)
+		}
+	}
+	if r, ok := s.wallets.positions.Report(bad, unpriced); !ok || r.Transactions != 0 {
+		t.Errorf("the unreadable one: %+v, %v", r, ok)
+	}
+	metrics := getBody(t, "http://"+s.admin.Addr().String()+"/metrics", http.StatusOK)
+	for _, line := range []string{
+		`swapcast_wallet_store_total{outcome="unreadable",what="load"} 1`,
+		fmt.Sprintf(`swapcast_wallet_store_total{outcome="ok",what="load"} %d`, readable),
+	} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+	if strings.Contains(metrics, `{outcome="failed",what="load"}`) {
+		t.Error("the unreadable one counts as failed")
+	}
+	// What happens to it now is stored, and the next server can read it.
+	s.wallets.positions.Apply(storedTx(bad, 3), unpriced, nil)
+	s.wallets.positions.Settle(3)
+	eventually(t, "it is stored", func() bool {
+		saved, err := store.load(t.Context(), bad)
+		return err == nil && saved != nil && len(saved.Events) == 1
+	})
+	if n := told.Load(); n != 1 {
+		t.Errorf("it is told %d times", n)
 	}
 }
 
