@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/swapcast/swapcast"
 	"github.com/swapcast/swapcast/cache/cachetest"
@@ -85,7 +87,9 @@ type proxiedMessage struct {
 
 func throughNginx(t *testing.T, address, lastID string, query url.Values) *proxiedEvents {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/v1/stream?"+query.Encode(), http.NoBody)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // nothing comes where nginx keeps it back
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v1/stream?"+query.Encode(), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
