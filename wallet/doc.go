@@ -49,7 +49,10 @@
 // # History and stores
 //
 // Past says what of a wallet's history is still to be read, as spans between
-// transactions (Next, Fill); it goes on where it was after a restart. Unsaved, Saved
+// transactions (Next, Fill); it goes on where it was after a restart. A new wallet's
+// history is listed at once, and again from where that list began once it is certain
+// that the stream brings everything (Join): what was on its way to be confirmed then
+// is in one or the other, and only then is Past complete. Unsaved, Saved
 // and Restore are for a store, which is given settled transactions alone. Package
 // onchain reads snapshots and history.
 //

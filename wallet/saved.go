@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/gagliardetto/solana-go"
@@ -78,7 +79,7 @@ func (p *Positions) Saved(owner solana.PublicKey, d *Delta) {
 	if d.Base != nil && d.Base.Last == t.last {
 		t.rebased = false
 	}
-	if d.Past != nil && t.past.Read == d.Past.Read && slices.Equal(t.past.Spans, d.Past.Spans) {
+	if d.Past != nil && t.past.same(d.Past) {
 		t.repast = false
 	}
 }
@@ -130,15 +131,32 @@ func (p *Positions) Restore(owner solana.PublicKey, s *Saved) {
 	}
 	t.unsaved = fresh // the store has the others
 	p.opts.Metrics.took(fromStore, took)
-	spans := t.past.Spans
+	spans, joined := t.past.Spans, t.past.Joined
 	t.past = s.Past
-	t.past.Spans = slices.Concat(s.Past.Spans, spans)
+	t.past.Spans, t.past.Joined = slices.Concat(s.Past.Spans, spans), joined
 	newest := t.last
 	for _, e := range s.Events {
 		if newest == nil || compareEvents(e, newest) > 0 {
 			newest = e
 		}
 	}
-	t.read(owner, newest)
+	// A run that ended before its stream was joined to the history may have missed
+	// something before the newest that it stored.
+	head := &t.past.Head
+	if s.Past.Joined != 0 && newest != nil {
+		*head = newest.Signature
+		if t.past.Accounts {
+			t.past.Floor = newest.Slot
+		}
+	}
+	t.past.Accounts = false
+	t.read(owner, *head, 0)
 	p.fold(t)
+}
+
+// same tells whether what a store has of it is still so.
+func (p *Past) same(o *Past) bool {
+	a, b := *p, *o
+	a.Spans, b.Spans = nil, nil
+	return reflect.DeepEqual(a, b) && slices.Equal(p.Spans, o.Spans)
 }

@@ -234,7 +234,7 @@ func (s *server) walletHistory(owner solana.PublicKey, r *wallet.Report) api.His
 		h.State = api.HistoryNone
 	case r.Past.Truncated:
 		h.State = api.HistoryTruncated
-	case len(r.Past.Spans) > 0 || !r.Past.Began || !s.wallets.restored(owner):
+	case !r.Past.Complete() || !s.wallets.restored(owner):
 		h.State = api.HistoryReading
 	}
 	if r.Oldest.Slot != 0 {

@@ -76,13 +76,13 @@ func (w *wallets) await(ctx context.Context, owner solana.PublicKey) {
 	}
 }
 
-// settling tells whether a wallet is so new that it is not certain yet that all
+// settling tells whether a wallet is so new that it need not be certain yet that all
 // that happens to it comes.
 func (w *wallets) settling(owner solana.PublicKey) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := w.followed[owner]
-	return f != nil && !f.whole
+	return f != nil && !f.settled
 }
 
 func walletTag(owner solana.PublicKey) string { return "portfolio:" + owner.String() }
@@ -101,10 +101,14 @@ func (w *wallets) lookOver(now time.Time) {
 		w.drop(owner, "idle")
 	}
 	for owner, f := range w.followed {
-		if f.sure && !f.whole {
-			_, f.whole = w.books[0].Complete(owner)
+		if !f.settled {
+			_, f.settled = w.books[0].Complete(owner)
+			if late := now.Sub(f.since) >= walletProves; late && !f.settled {
+				f.settled, w.dirty[owner] = true, struct{}{}
+				w.nudge()
+			}
 		}
-		if f.sure || slot == 0 || now.Sub(f.since) < walletSettles {
+		if f.sure || slot == 0 || now.Sub(f.since) < w.settles {
 			continue
 		}
 		f.sure = true
@@ -112,6 +116,7 @@ func (w *wallets) lookOver(now time.Time) {
 			b.Needs(owner, slot)
 		}
 		if w.keeper != nil {
+			w.positions.Join(owner, slot)
 			w.keeper.Want(owner)
 		}
 	}

@@ -29,6 +29,7 @@ type wallets struct {
 	slot      func() uint64 // the newest of which anything has come
 	idle      time.Duration // walletIdle
 	waits     time.Duration // walletWaits
+	settles   time.Duration // walletSettles
 	cache     *cache.Cache
 	metrics   walletMetrics
 	loads     chan walletLoad // to the pipeline
@@ -63,7 +64,7 @@ type followed struct {
 	spare      *list.Element // its place there; nil: it is pinned or subscribed
 	since      time.Time     // from when on it is asked for
 	sure       bool          // everything from some slot on is known to come
-	whole      bool          // everything that it holds was known once: see walletHead
+	settled    bool          // the first snapshot alone does not count any more: see holdingsHead
 	snapped    chan struct{} // closed once a snapshot of all that it holds is in
 	restored   bool          // what was stored of it is in
 	reading    bool          // its whole history is asked for
@@ -84,6 +85,9 @@ const (
 	// walletSettles is how long after a wallet was asked for everything that
 	// happens to it comes: servers do not say from when on a new filter counts.
 	walletSettles = 3 * time.Second
+	// walletProves is how long after a wallet was asked for its first snapshot counts as
+	// all that it holds: a second one is to have shown by then that nothing was missed.
+	walletProves = 10 * time.Second
 	// walletWaits is how long after a wallet was asked for an answer waits for what it
 	// holds.
 	walletWaits = 1500 * time.Millisecond
@@ -142,6 +146,7 @@ func (s *server) openWallets() {
 		},
 		idle:     walletIdle,
 		waits:    walletWaits,
+		settles:  walletSettles,
 		metrics:  newWalletMetrics(s.registry),
 		loads:    make(chan walletLoad),
 		wake:     make(chan struct{}, 1),
@@ -287,7 +292,7 @@ func (w *wallets) follow(owner solana.PublicKey) *followed {
 	if w.store == nil {
 		f.restored, f.reading = true, true
 		if w.keeper != nil {
-			w.positions.Missed(owner, 0)
+			w.positions.Missed(owner, 0, 0)
 		}
 	} else {
 		select {
@@ -369,7 +374,7 @@ func (w *wallets) gap(from, to uint64) {
 	if w.keeper == nil {
 		return
 	}
-	w.positions.Missed(solana.PublicKey{}, from)
+	w.positions.Missed(solana.PublicKey{}, from, to)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for owner := range w.followed {
@@ -386,9 +391,9 @@ func (w *wallets) restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for owner, f := range w.followed {
-		f.sure, f.whole, f.since, f.restored = false, false, time.Now(), true
+		f.sure, f.settled, f.since, f.restored = false, false, time.Now(), true
 		if w.keeper != nil {
-			w.positions.Missed(owner, 0)
+			w.positions.Missed(owner, 0, 0)
 			w.keeper.Want(owner)
 		}
 		w.dirty[owner] = struct{}{}

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -288,4 +292,49 @@ func tradeBehind(s *server, owner solana.PublicKey, a *api.PortfolioAsset) int64
 		}
 	}
 	return 0
+}
+
+// TestFirstSnapshotIsNotTrustedForLong: a new wallet is complete as of its first
+// snapshot while it is young. Where no second one comes, which shows that nothing was
+// missed, it says so until there is one.
+func TestFirstSnapshotIsNotTrustedForLong(t *testing.T) {
+	t.Parallel()
+	grpcAddress, rpcAddress := playWithRPC(t, "--source", "market:?seed=6&tps=150")
+	var broken atomic.Bool
+	through := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: rpcAddress})
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if broken.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	defer node.Close()
+	s, err := newServer(t.Context(), parseServe(t, "--source", "grpc://"+grpcAddress, "--rpc-url", node.URL, "--rpc-rate", "1000"), testEnviron(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wallets.waits = time.Minute // however busy the machine is
+	s.wallets.settles = time.Hour // until the test says so
+	runForTest(t, s.run)
+	eventually(t, "trades", func() bool { return len(traders(s, 3)) == 3 && s.feed.txs.Load() > 500 })
+	owner := traders(s, 1)[0]
+	var a api.WalletBalances
+	ask := func() api.WalletBalances {
+		a = api.WalletBalances{}
+		walletJSON(t, s, "/v1/wallets/"+owner.String()+"/balances", &a)
+		return a
+	}
+	if ask(); !a.Complete || a.SnapshotSlot == nil || a.Slot != *a.SnapshotSlot {
+		t.Errorf("the first answer: %+v", a)
+	}
+	broken.Store(true)
+	s.wallets.pin(owner) // not idle after the hours that follow
+	s.wallets.lookOver(time.Now().Add(2 * time.Hour))
+	eventually(t, "the answer that says what is missing", func() bool { return !ask().Complete })
+	if a.Reason != api.ReasonSnapshot || a.SnapshotSlot == nil || a.Slot < *a.SnapshotSlot || len(a.Balances) == 0 {
+		t.Errorf("without a second snapshot: %+v", a)
+	}
+	broken.Store(false)
+	eventually(t, "the second snapshot", func() bool { return ask().Complete })
 }

@@ -226,7 +226,7 @@ func (w *wallets) take(owner solana.PublicKey, saved *wallet.Saved, err error) {
 	if w.keeper != nil {
 		if saved == nil && !f.reading {
 			f.reading = true
-			w.positions.Missed(owner, 0)
+			w.positions.Missed(owner, 0, 0)
 		}
 		w.keeper.Want(owner)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -267,6 +268,6 @@ func TestWalletsSurviveARestart(t *testing.T) {
 	}
 	metrics := getBody(t, "http://"+s.admin.Addr().String()+"/metrics", http.StatusOK)
 	if !strings.Contains(metrics, `swapcast_wallet_transactions_total{from="store"}`) || !strings.Contains(metrics, `swapcast_wallet_store_total{outcome="ok",what="load"} 1`) {
-		t.Error("nothing came from the store")
+		t.Errorf("nothing came from the store: %q", regexp.MustCompile(`(?m)^swapcast_wallet_(transactions|store).*`).FindAllString(metrics, -1))
 	}
 }

@@ -15,7 +15,9 @@
 // History is read with getSignaturesForAddress and getTransaction at confirmed, and
 // goes through the parser that reads the stream. A page that was read is taken whole
 // before the next is asked for, so that a run which ends goes on where it was. A
-// transaction that a node lists and does not give is counted as missing, and so is
+// list that must reach a slot is taken from a node that has confirmed it, asked for
+// just before: behind one address several nodes may answer, and then it is only likely.
+// A transaction that a node lists and does not give is counted as missing, and so is
 // one that cannot be read: the history says so.
 //
 // # Limits

@@ -23,7 +23,14 @@ func (k *Keeper) page(ctx context.Context, owner solana.PublicKey, s wallet.Span
 	if err != nil {
 		return nil, err
 	}
-	page := &wallet.Page{Span: s, Read: len(rows), Done: len(rows) < k.o.Page}
+	done := len(rows) < k.o.Page
+	if i := slices.IndexFunc(rows, func(r Listed) bool { return r.Slot < s.From }); i >= 0 {
+		rows, done = rows[:i], true
+	}
+	page := &wallet.Page{Span: s, Read: len(rows), Done: done}
+	if len(rows) > 0 {
+		page.First = rows[0].Signature
+	}
 	events := make([]*wallet.Event, len(rows))
 	missing := make([]bool, len(rows))
 	group, asking := errgroup.WithContext(ctx)

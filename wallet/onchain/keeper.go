@@ -266,9 +266,7 @@ func (k *Keeper) do(ctx context.Context, j *job) outcome {
 		return outcome{done: !k.o.Load(ctx, s)}
 	}
 	j.kind = history
-	if slot, _ := k.o.Book.Complete(j.owner); slot != 0 {
-		k.o.Positions.SearchAccounts(j.owner, k.o.Book.Accounts(j.owner, k.o.Accounts))
-	}
+	k.o.Positions.SearchAccounts(j.owner, k.o.Book.Accounts(j.owner, k.o.Accounts))
 	span, left := k.o.Positions.Next(j.owner)
 	if !left {
 		return outcome{done: true}

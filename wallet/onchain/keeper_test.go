@@ -255,7 +255,8 @@ func TestWatchedFromTheMiddle(t *testing.T) {
 		late.apply(soon)
 		always.apply(soon)
 		for _, o := range owners {
-			late.positions.Missed(o, 0)
+			late.positions.Missed(o, 0, 0)
+			late.positions.Join(o, before[len(before)-1].Slot)
 			late.book.Needs(o, before[len(before)-1].Slot)
 			r.keeper.Want(o)
 		}
@@ -296,6 +297,70 @@ func TestWatchedFromTheMiddle(t *testing.T) {
 			t.Errorf("%d swaps, %d wallets changed, %v still waiting", swaps, len(r.changed), r.metric("swapcast_wallet_rpc_waiting"))
 		}
 	})
+}
+
+// TestJoinedToTheStream: what a node had not confirmed when it listed a wallet's
+// history, and no stream brought since, is read once it is certain that the stream
+// brings everything; not from a node that lags behind that. So it is in a run that
+// goes on from what one stored that ended before it was certain.
+func TestJoinedToTheStream(t *testing.T) {
+	c := newChain(t, 11)
+	before := c.play(t, 400)
+	owner := c.busiest(1)[0]
+	always, late := follow([]solana.PublicKey{owner}), follow([]solana.PublicKey{owner})
+	missed := c.play(t, 150)
+	between := c.play(t, 100) // the stream has these of it, from the exchanges' filter
+	always.apply(slices.Concat(before, missed, between))
+	trades := func(f *follower) *wallet.Report { r, _ := f.positions.Report(owner, price); return r }
+	lag := c.recorder.Slot(swapcast.Confirmed) - before[len(before)-1].Slot
+	var saved wallet.Saved
+	run(t, c, late, func(r *rig) {
+		r.node.SetLag(lag)
+		late.positions.Missed(owner, 0, 0)
+		r.keeper.Want(owner)
+		r.rest(time.Minute)
+		late.apply(between)
+		tip := c.recorder.Slot(swapcast.Confirmed)
+		late.positions.Settle(tip)
+		past := trades(late).Past
+		if len(past.Spans) != 0 || past.Read == 0 || past.Complete() {
+			t.Fatalf("before it is certain: %+v", past)
+		}
+		if got, want := trades(late), trades(always); got.Transactions >= want.Transactions {
+			t.Fatalf("nothing of %d transactions was missed", want.Transactions)
+		}
+		d := late.positions.Unsaved(owner)
+		saved.Events, saved.Past = d.Events, *d.Past
+		late.positions.Join(owner, tip)
+		r.keeper.Want(owner)
+		r.rest(time.Minute)
+		if trades(late).Past.Complete() || r.metric("swapcast_wallet_rpc_total", "history", "lagging") == 0 {
+			t.Errorf("a node that lags: %+v", trades(late).Past)
+		}
+		r.node.SetLag(0)
+		r.rest(10 * time.Minute)
+		sameReport(t, trades(late), trades(always))
+	})
+	second := follow([]solana.PublicKey{owner})
+	second.positions.Restore(owner, &saved)
+	run(t, c, second, func(r *rig) {
+		r.keeper.Want(owner)
+		r.rest(time.Minute)
+		second.apply(between)
+		second.positions.Join(owner, c.recorder.Slot(swapcast.Confirmed))
+		r.keeper.Want(owner)
+		r.rest(time.Minute)
+		sameReport(t, trades(second), trades(always))
+	})
+}
+
+func sameReport(t *testing.T, got, want *wallet.Report) {
+	t.Helper()
+	if !got.Past.Complete() || got.Past.Missing != 0 || got.Swaps != want.Swaps || got.Transactions != want.Transactions ||
+		got.Oldest.Slot != want.Oldest.Slot || !reflect.DeepEqual(got.Assets, want.Assets) {
+		t.Errorf("got %d swaps, %d transactions since %+v, %+v\nwant %d, %d since %+v",
+			got.Swaps, got.Transactions, got.Oldest, got.Past, want.Swaps, want.Transactions, want.Oldest)
+	}
 }
 
 // TestFailingAndLaggingNode: what fails or lags is asked for again, and counted; a
@@ -342,7 +407,7 @@ func TestHistoryGoesOn(t *testing.T) {
 	first := follow([]solana.PublicKey{owner})
 	var saved wallet.Saved
 	run(t, c, first, func(r *rig) {
-		first.positions.Missed(owner, 0)
+		first.positions.Missed(owner, 0, 0)
 		r.node.Script(rpctest.Fault{Method: "getTransaction", Skip: 11, Status: 500, Times: -1})
 		r.keeper.Want(owner)
 		r.rest(time.Minute)
@@ -371,7 +436,7 @@ func TestHistoryGoesOn(t *testing.T) {
 	cut.positions = wallet.NewPositions(wallet.PositionOptions{MaxHistory: 10})
 	cut.positions.Watch(owner)
 	run(t, c, cut, func(r *rig) {
-		cut.positions.Missed(owner, 0)
+		cut.positions.Missed(owner, 0, 0)
 		r.keeper.Want(owner)
 		r.rest(time.Minute)
 	})

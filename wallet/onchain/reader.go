@@ -167,7 +167,7 @@ type Listed struct {
 }
 
 // List is a page of an address's transactions, newest first: those of a span, limit
-// at most.
+// at most. errLagging where the node has not confirmed the slot that it is to have.
 func (r *Reader) List(ctx context.Context, s wallet.Span, limit int) ([]Listed, error) {
 	options := rpc.M{"commitment": rpc.CommitmentConfirmed, "limit": limit}
 	if !s.Before.IsZero() {
@@ -176,7 +176,24 @@ func (r *Reader) List(ctx context.Context, s wallet.Span, limit int) ([]Listed, 
 	if !s.Until.IsZero() {
 		options["until"] = s.Until
 	}
-	return ask[[]Listed](ctx, r.RPC, "getSignaturesForAddress", s.Address, options)
+	var rows []Listed
+	const method = "getSignaturesForAddress"
+	err := r.RPC.Do(ctx, rpcpool.Call{Method: method}, func(ctx context.Context, client *rpc.Client) error {
+		if s.At != 0 && s.Before.IsZero() { // the list itself does not tell
+			slot, err := client.GetSlot(ctx, rpc.CommitmentConfirmed)
+			if err != nil {
+				return err
+			}
+			if slot < s.At {
+				return rpcpool.Final(errLagging)
+			}
+		}
+		var fresh []Listed // of an attempt that breaks off nothing is kept
+		err := client.RPCCallForInto(ctx, &fresh, method, []any{s.Address, options})
+		rows = fresh
+		return err
+	})
+	return rows, err
 }
 
 // Signatures are those of a block, in its order; errMissing where no node has it
