@@ -123,14 +123,20 @@ type fault struct {
 // than an L1TTL ago, nobody gets an error, and who invalidates never reads the
 // old value again.
 func TestDrillFaults(t *testing.T) {
-	ttl, lasts := time.Second, 2*time.Second
+	ttl, lasts := 400*time.Millisecond, 400*time.Millisecond // each fault once, the short ones more often
 	if full() {
 		ttl, lasts = 2*time.Second, 20*time.Second
 	}
 	long := ttl + ttl/2
 	away := func(s *cachetest.Server) { s.Stop(); time.Sleep(long); s.Start() }
 	config := nodeConfig{L1TTL: ttl, L2Timeout: 100 * time.Millisecond}
+	beside := func(t *testing.T) {
+		if !full() {
+			t.Parallel() // what takes time is waiting
+		}
+	}
 	t.Run("single", func(t *testing.T) {
+		beside(t)
 		server := cachetest.StartRedis(t)
 		proxies := [3]*cachetest.Proxy{}
 		var addrs [][]string
@@ -156,6 +162,7 @@ func TestDrillFaults(t *testing.T) {
 		})
 	})
 	t.Run("cluster", func(t *testing.T) {
+		beside(t)
 		cluster := cachetest.StartCluster(t)
 		addrs := cluster.Addrs()
 		turn := 0
