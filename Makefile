@@ -127,7 +127,7 @@ bench-cache: test-deps ## Measure the cache beside otter, ristretto, sturdyc, ru
 	@cd loadtest/cachecompare && $(GO) test -count 1 -v -run TestCompare -timeout 30m . | grep --line-buffered -v '^=== '
 
 .PHONY: cache-drill
-cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault
+cache-drill: test-deps ## Three server processes share a cache: 10,000 callers for one load, 100,000 invalidations, and Redis in every fault (half an hour)
 	SWAPCAST_DRILL=1 $(GO) test ./cache -count 1 -v -run 'TestDrill|TestStaleLoadCannotBeStored' -timeout 60m | grep --line-buffered -v '^=== '
 
 .PHONY: churn
