@@ -68,7 +68,7 @@ short) # under 3 minutes on two cores
 	swarm streams -c "$(scaled 1000)" --mix streams=85,churn=10,slow=5 --ramp 5s -d 15s
 	swarm conflated -c "$(scaled 1000)" --mix multi --window-ms 100 --ramp 5s -d 15s --baseline "$out/streams/report.json"
 	;;
-k6) # 10,000 VUs: ramp 5 min, hold 10 min, ramp down 1 min; 2.4 GB
+k6) # 10,000 VUs: ramp 5 min, hold 10 min, ramp down 1 min; 6 GB
 	PERIOD=5s k6 price_streams VUS="$(scaled 10000)" SAMPLE=10
 	;;
 full)
