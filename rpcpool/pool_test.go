@@ -58,7 +58,12 @@ func newPool(t *testing.T, o rpcpool.Options) *rpcpool.Pool {
 }
 
 func version(p *rpcpool.Pool, ctx context.Context) error {
-	return p.Do(ctx, rpcpool.Call{Method: "getVersion"}, func(ctx context.Context, c *rpc.Client) error {
+	return ask(p, ctx, rpcpool.Call{Method: "getVersion"})
+}
+
+// ask makes a call of getVersion.
+func ask(p *rpcpool.Pool, ctx context.Context, call rpcpool.Call) error {
+	return p.Do(ctx, call, func(ctx context.Context, c *rpc.Client) error {
 		_, err := c.GetVersion(ctx)
 		return err
 	})
@@ -240,8 +245,7 @@ func TestSpare(t *testing.T) {
 		var all sync.WaitGroup
 		for range 24 {
 			all.Go(func() {
-				call := rpcpool.Call{Method: "getVersion", Spare: true}
-				if err := p.Do(t.Context(), call, func(ctx context.Context, c *rpc.Client) error { _, err := c.GetVersion(ctx); return err }); err != nil {
+				if err := ask(p, t.Context(), rpcpool.Call{Method: "getVersion", Spare: true}); err != nil {
 					t.Error(err)
 				}
 			})
