@@ -165,8 +165,15 @@ func TestSnapshotOfAQuietToken(t *testing.T) {
 	r.block(src, 10, second)
 	r.status(src, 10, swapcast.SlotConfirmed)
 	r.tx(src, swapTx(11, 1, 1, 150e6, second)) // of the next second
-	for slot := uint64(11); slot < 11+3*maxFlatBack; slot++ {
-		r.block(src, slot, second+int64(slot)-10)
+	wantSnapshotAfterQuiet(t, r, src, 11, second, second+1)
+}
+
+// wantSnapshotAfterQuiet confirms slots without a trade, one a second, the first of
+// them at a block time, and wants a new client told of the one candle of second+1.
+func wantSnapshotAfterQuiet(t *testing.T, r *pipelineRig, src ledger.Source, first uint64, second, at int64) {
+	t.Helper()
+	for slot := first; slot < 11+3*maxFlatBack; slot++ {
+		r.block(src, slot, at+int64(slot-first))
 		r.proof(src, swapTx(slot, byte(slot), 2, 0, second))
 		r.status(src, slot, swapcast.SlotConfirmed)
 	}
@@ -189,15 +196,7 @@ func TestSnapshotOfAReplayedTrade(t *testing.T) {
 	r.block(src, 12, second+9)
 	r.tx(src, swapTx(11, 1, 1, 150e6, second+9)) // the newest block's time, and not its own
 	r.status(src, 11, swapcast.SlotConfirmed)
-	for slot := uint64(12); slot < 11+3*maxFlatBack; slot++ {
-		r.block(src, slot, second+int64(slot)-3)
-		r.proof(src, swapTx(slot, byte(slot), 2, 0, second))
-		r.status(src, slot, swapcast.SlotConfirmed)
-	}
-	read := candleClient(t, r)
-	if m := read(); m.Type != "candle" || m.T != second+1 || m.Trades != 1 || !m.Final {
-		t.Fatalf("snapshot of second %d: %+v", m.T-second, m)
-	}
+	wantSnapshotAfterQuiet(t, r, src, 12, second, second+9)
 }
 
 // TestCandlesOfManySlotsAtOnce has the slots of minutes confirmed at one moment, as
