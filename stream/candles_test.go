@@ -144,6 +144,36 @@ func TestCandleSnapshot(t *testing.T) {
 	c.expect("1m 180:2 #2 snapshot")
 }
 
+// A correction of an older candle takes a number of its own: who comes after it
+// begins behind it, and misses none.
+func TestCandleSnapshotAfterACorrection(t *testing.T) {
+	t.Parallel()
+	present := candle(1, swapcast.Interval1m, 60, 5)
+	r := newRig(t, Options{Shards: 1, Candle: func(solana.PublicKey, swapcast.Interval) (swapcast.Candle, bool) { return *present, true }})
+	first := r.dial("")
+	first.candles("subscribe", "1m", 1)
+	first.expect("1m 60:5 #0 snapshot")
+	correct := func(seq int) {
+		t.Helper()
+		r.PublishCandle(candle(1, swapcast.Interval1m, 0, uint64(seq)))
+		first.expect(fmt.Sprintf("1m 0:%d #%d final", seq, seq))
+	}
+	correct(1)
+	correct(2)
+	second := r.dial("") // all that is known is what the maker had
+	second.candles("subscribe", "1m", 1)
+	second.expect("1m 60:5 #2 snapshot")
+	r.PublishCandle(candle(1, swapcast.Interval1m, 60, 6))
+	first.expect("1m 60:6 #3")
+	second.expect("1m 60:6 #3")
+	correct(4)
+	third := r.dial("")
+	third.candles("subscribe", "1m", 1)
+	third.expect("1m 60:6 #4 snapshot")
+	r.PublishCandle(candle(1, swapcast.Interval1m, 60, 7))
+	third.expect("1m 60:7 #5")
+}
+
 func TestCandlesWanted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{})

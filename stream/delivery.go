@@ -24,9 +24,7 @@ func (s *shard) deliver(it *item) {
 		}
 		return
 	}
-	if !it.aside {
-		l.last, l.snapshot = it.frame, nil
-	}
+	l.took(it)
 	for _, sub := range l.subs[n] {
 		switch {
 		case it.frame.kind == kindFinal:

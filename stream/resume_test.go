@@ -245,7 +245,7 @@ func TestCandleCorrection(t *testing.T) {
 	windowed.expect("1s 10:2 #2 final", "1s 10:1 #4 final")
 	d := r.dial("")
 	d.candles("subscribe", "1s", 1)
-	d.expect("1s 11:3 #3 snapshot")
+	d.expect("1s 11:3 #4 snapshot") // as of the correction
 	r.CloseCandles(12)
 	c.expect("1s 11:3 #5 final")
 	windowed.expect("1s 11:3 #5 final")

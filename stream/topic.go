@@ -101,17 +101,32 @@ func (t *topic) leave(sh *shard, ch channel) {
 	}
 }
 
+// snapshotRoom is by how much a message may grow that becomes a snapshot: the mark,
+// and a longer number.
+const snapshotRoom = len(`,"snapshot":true`) + 20
+
 // priceSnapshot encodes the last price, or that there is none. Called with mu held.
 func (t *topic) priceSnapshot(s *Server) *frame {
 	if t.relayed != nil {
 		message := t.relayed.payload()
-		return newFrame(kindPrice, len(message)+len(`,"snapshot":true`), func(dst []byte) []byte { return wire.AppendAsSnapshot(dst, message) })
+		return newFrame(kindPrice, len(message)+snapshotRoom, func(dst []byte) []byte { return wire.AppendAsSnapshot(dst, message, t.seqs[lanePrices]) })
 	}
 	p, m := &t.price, wire.Meta{Seq: t.seqs[lanePrices], TS: t.priceTS, Feed: s.Feed(), Snapshot: true}
 	if !t.priced {
 		p, m.TS = &swapcast.Price{Mint: t.key, Commitment: t.commitment}, s.opts.Now().UnixMilli()
 	}
 	return newFrame(kindPrice, priceSize, func(dst []byte) []byte { return wire.AppendPrice(dst, p, m) })
+}
+
+// took notes the newest state; of what is aside, its number alone.
+func (l *local) took(it *item) {
+	switch {
+	case !it.aside:
+		l.last = it.frame
+	case l.last == nil:
+		l.last = l.snapshot
+	}
+	l.snapshot = nil
 }
 
 // current returns the snapshot that fits what the shard's clients have got; nil
@@ -122,8 +137,9 @@ func (l *local) current() *frame {
 		if k == kindFinal {
 			k = kindCandle // who asks again gets it again
 		}
-		l.snapshot = newFrame(k, len(l.last.bytes)+len(`,"snapshot":true`), func(dst []byte) []byte {
-			return wire.AppendAsSnapshot(dst, l.last.payload())
+		// It is as of the newest number: corrections of older candles came after it.
+		l.snapshot = newFrame(k, len(l.last.bytes)+snapshotRoom, func(dst []byte) []byte {
+			return wire.AppendAsSnapshot(dst, l.last.payload(), l.seqs[lanePrices])
 		})
 	}
 	return l.snapshot

@@ -377,7 +377,12 @@ func (b *book) gap(m *message) {
 		}
 		b.problems.add("gaps told", "%s: trades of %s, seq %d to %d: %s", b.name, m.AssetID, m.FromSeq, m.ToSeq, m.Reason)
 	case m.Channel == "candles" && m.ToSlot == 0:
-		b.repairs = append(b.repairs, &repair{topic: topic{"candles", m.Interval, m.AssetID}, session: b.session})
+		t := topic{"candles", m.Interval, m.AssetID}
+		b.repairs = append(b.repairs, &repair{topic: t, session: b.session})
+		if _, any := b.seqs[t]; any {
+			b.follows(t, m.FromSeq, false)
+			b.seqs[t] = m.ToSeq
+		}
 	default:
 		b.problems.add("gaps told", "%s: %s of %s%s, slots %d to %d: %s %s", b.name, m.Channel, m.AssetID, m.Wallet, m.FromSlot, m.ToSlot, m.Reason, m.Detail)
 	}

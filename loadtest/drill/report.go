@@ -94,7 +94,11 @@ func (d *drill) tellServer(w io.Writer) {
 	for _, c := range d.clients {
 		skipped += c.book.counts.skipped
 	}
-	if told := d.metrics["swapcast_ws_conflated_total"]; float64(skipped) > told {
+	told := d.metrics["swapcast_ws_conflated_total"]
+	for _, channel := range []string{"prices", "candles"} { // dropped once for all clients of a shard
+		told += float64(len(d.clients)) * d.metrics[`swapcast_ws_dropped_total{channel="`+channel+`",reason="shard_full"}`]
+	}
+	if float64(skipped) > told {
 		d.problems.add("skipped and not counted", "clients miss %d prices and candles, the server counts %.0f", skipped, told)
 	}
 	if n := len(d.status.Gaps); n > 0 {

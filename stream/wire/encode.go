@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -46,7 +47,7 @@ func AppendPrice(dst []byte, p *swapcast.Price, m Meta) []byte {
 	dst = strconv.AppendInt(dst, p.BlockTime, 10)
 	dst = appendMeta(dst, m)
 	if m.Snapshot {
-		dst = append(dst, `,"snapshot":true`...)
+		dst = append(dst, snapshotField...)
 	}
 	if p.Corrects != 0 {
 		dst = append(dst, `,"corrects":`...)
@@ -80,17 +81,31 @@ func AppendCandle(dst []byte, c *swapcast.Candle, m Meta) []byte {
 	dst = appendCommitment(dst, c.Commitment)
 	dst = appendMeta(dst, m)
 	if m.Snapshot {
-		dst = append(dst, `,"snapshot":true`...)
+		dst = append(dst, snapshotField...)
 	}
 	return append(dst, '}')
 }
 
-// AppendAsSnapshot appends a message that AppendPrice or AppendCandle made without
-// Meta.Snapshot, now marked as a snapshot.
-func AppendAsSnapshot(dst, message []byte) []byte {
-	dst = append(dst, message[:len(message)-1]...)
-	return append(dst, `,"snapshot":true}`...)
+// AppendAsSnapshot appends a message that AppendPrice or AppendCandle made, now
+// marked as a snapshot as of seq, which is its own or a later one.
+func AppendAsSnapshot(dst, message []byte, seq uint64) []byte {
+	message = bytes.TrimSuffix(message[:len(message)-1], []byte(snapshotField))
+	// In a text quotes are escaped, so that none can look like the field.
+	before, after, numbered := bytes.Cut(message, []byte(seqField))
+	dst = append(dst, before...)
+	if numbered {
+		dst = append(dst, seqField...)
+		dst = strconv.AppendUint(dst, seq, 10)
+		dst = append(dst, bytes.TrimLeft(after, "0123456789")...)
+	}
+	dst = append(dst, snapshotField...)
+	return append(dst, '}')
 }
+
+const (
+	seqField      = `,"seq":`
+	snapshotField = `,"snapshot":true`
+)
 
 // AppendTrade appends a trade message. Amount is a decimal string of raw
 // units, so that no reader rounds it.
@@ -137,7 +152,7 @@ func appendCommitment(dst []byte, c swapcast.Commitment) []byte {
 }
 
 func appendMeta(dst []byte, m Meta) []byte {
-	dst = append(dst, `,"seq":`...)
+	dst = append(dst, seqField...)
 	dst = strconv.AppendUint(dst, m.Seq, 10)
 	dst = append(dst, `,"ts":`...)
 	dst = strconv.AppendInt(dst, m.TS, 10)

@@ -51,8 +51,9 @@ func TestMessages(t *testing.T) {
 			AppendPrice(nil, &p, Meta{Seq: 1841, TS: 1764000000123, Feed: swapcast.FeedSimulated, Snapshot: true}),
 			head + common + `,"feed":"simulated","snapshot":true}`,
 		},
-		"price as a snapshot": {AppendAsSnapshot(nil, live), head + common + `,"snapshot":true}`},
-		"price that corrects": {AppendPrice(nil, &corrected, Meta{Seq: 1841, TS: 1764000000123}), head + common + `,"corrects":371234560}`},
+		"price as a snapshot":        {AppendAsSnapshot(nil, live, 1841), head + common + `,"snapshot":true}`},
+		"snapshot of a later number": {AppendAsSnapshot(nil, AppendAsSnapshot(nil, live, 2), 12345), head + strings.Replace(common, "1841", "12345", 1) + `,"snapshot":true}`},
+		"price that corrects":        {AppendPrice(nil, &corrected, Meta{Seq: 1841, TS: 1764000000123}), head + common + `,"corrects":371234560}`},
 		"no price": {
 			AppendPrice(nil, &swapcast.Price{Mint: sol}, Meta{TS: 5, Snapshot: true}),
 			`{"type":"price","assetId":"` + address + `","price":null,"priceSol":null,"confidence":0,"liquidityUsd":0,"source":"","pool":"","slot":0,` +
@@ -77,7 +78,7 @@ func TestMessages(t *testing.T) {
 			`{"type":"candle","assetId":"` + key(1).String() + `","interval":"15s","t":1764000000,"o":1.5,"h":2,"l":0.000001,"c":1.75,"volumeUsd":1234.5,"trades":3,"final":true,"seq":7,"ts":1764000000123}`,
 		},
 		"candle, as a snapshot of a simulated feed": {
-			AppendAsSnapshot(nil, AppendCandle(nil, &swapcast.Candle{Mint: key(1)}, Meta{Seq: 7, TS: 8, Feed: swapcast.FeedSimulated})),
+			AppendAsSnapshot(nil, AppendCandle(nil, &swapcast.Candle{Mint: key(1)}, Meta{Seq: 7, TS: 8, Feed: swapcast.FeedSimulated}), 7),
 			string(AppendCandle(nil, &swapcast.Candle{Mint: key(1)}, Meta{Seq: 7, TS: 8, Feed: swapcast.FeedSimulated, Snapshot: true})),
 		},
 		"candles subscribed": {

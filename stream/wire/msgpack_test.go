@@ -181,7 +181,7 @@ func drawers() map[string]func(t *rapid.T) []byte {
 			}, meta(t))
 		},
 		"price as a snapshot": func(t *rapid.T) []byte {
-			return AppendAsSnapshot(nil, AppendPrice(nil, &swapcast.Price{Mint: drawKey(t), USD: number.Draw(t, "usd"), Known: true}, Meta{Seq: whole.Draw(t, "seq")}))
+			return AppendAsSnapshot(nil, AppendPrice(nil, &swapcast.Price{Mint: drawKey(t), USD: number.Draw(t, "usd"), Known: true}, Meta{Seq: whole.Draw(t, "seq")}), whole.Draw(t, "later seq"))
 		},
 		"trade": func(t *rapid.T) []byte {
 			return AppendTrade(nil, &swapcast.Trade{
