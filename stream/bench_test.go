@@ -66,17 +66,11 @@ func BenchmarkPublishTradeNobody(b *testing.B) {
 	}
 }
 
-// sinkConn takes every write, as a socket that is never full.
+// sinkConn takes every write, as a socket that is never full: its descriptor is
+// that of /dev/null.
 type sinkConn struct{ net.Conn }
 
 func (sinkConn) Close() error { return nil }
-
-// sinkRaw stands in for the descriptor of a sinkConn: it points to /dev/null.
-type sinkRaw struct{ fd uintptr }
-
-func (sinkRaw) Control(func(uintptr)) error           { return nil }
-func (sinkRaw) Read(func(uintptr) bool) error         { return nil }
-func (r sinkRaw) Write(f func(fd uintptr) bool) error { f(r.fd); return nil }
 
 func benchmarkSink(b *testing.B, subscribers int) {
 	s, err := New(Options{})
@@ -97,7 +91,7 @@ func benchmarkSink(b *testing.B, subscribers int) {
 	for i := range subscribers {
 		c := s.newConn(nil, 0)
 		c.shard = s.shards[i%len(s.shards)]
-		c.sock.Conn, c.sock.raw = sinkConn{}, sinkRaw{null.Fd()}
+		c.sock.Conn, c.sock.plain, c.sock.fd = sinkConn{}, true, int(null.Fd())
 		c.shard.do(item{what: itemJoin, conn: c})
 		c.shard.do(item{what: itemRequest, conn: c, request: &request{subscribe: true, channel: chanPrices, topics: []*topic{s.registry.acquire(m, swapcast.Processed)}}})
 	}

@@ -60,19 +60,22 @@ func noteDescriptor(ctx context.Context, c net.Conn) context.Context {
 	if tls, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = tls.NetConn()
 	}
-	sc, ok := c.(syscall.Conn)
-	if !ok {
-		return ctx
+	if sc, ok := c.(syscall.Conn); ok {
+		if n, ok := descriptor(sc); ok {
+			return context.WithValue(ctx, descriptorKey{}, n)
+		}
 	}
-	raw, err := sc.SyscallConn()
+	return ctx
+}
+
+// descriptor is the number that the system knows a connection by.
+func descriptor(c syscall.Conn) (n int, ok bool) {
+	raw, err := c.SyscallConn()
 	if err != nil {
-		return ctx
+		return 0, false
 	}
-	n := 0
-	if raw.Control(func(fd uintptr) { n = int(fd) }) != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, descriptorKey{}, n)
+	err = raw.Control(func(fd uintptr) { n = int(fd) })
+	return n, err == nil
 }
 
 // fewFiles reports whether the process has nearly as many files open as it may.

@@ -35,7 +35,6 @@ type shard struct {
 	taken     uint64 // position of the newest that was taken up of what has one
 	refills   []refilled
 	ticks     wheel
-	sender    sender
 	buf       []byte
 	marks     []mark
 	books     books
@@ -216,7 +215,7 @@ func (s *shard) flush(c *conn) {
 		if !shared {
 			s.buf = b
 		}
-		taken, result := c.sock.send(&s.sender, b, marks)
+		taken, result := c.sock.send(b, marks)
 		if taken > 0 {
 			n := 0
 			for _, m := range marks[:taken] {

@@ -25,13 +25,24 @@ import (
 // goroutine of the socket's own writes it out with blocking writes; while it
 // runs nobody else touches the socket, control frames queue behind pending,
 // and data stays in the mailbox. After a close frame nothing more is accepted.
+//
+// The fields that a send looks at come first: they share a line of the cache.
 type socket struct {
+	mu sync.Mutex
+	// guarded by mu
+	slow       bool // the slow writer has the socket
+	closeSent  bool // a close frame was accepted
+	closeAfter bool // close once pending is written
+	closed     bool
 	// static after construction
+	sse   bool // a stream of events: comments for pings, an event or a retry line for the close frame
+	plain bool // fd is there; else (TLS, a test's pipe) every write goes the slow way
+	// fd is the descriptor of Conn, which is closed by nobody but the socket, after
+	// closed is set: who holds mu and sees it unset may use fd.
+	fd int
 	net.Conn
-	raw   syscall.RawConn // nil: no plain TCP (TLS, a test's pipe); every write goes the slow way
-	spawn func(func())    // runs the slow writer; the server waits for it
-	limit time.Duration   // of one slow write
-	sse   bool            // a stream of events: comments for pings, an event or a retry line for the close frame
+	spawn func(func())  // runs the slow writer; the server waits for it
+	limit time.Duration // of one slow write
 	// writable is called by the slow writer when the socket takes data again.
 	// A socket that never will is closed, which ends its reader.
 	writable func()
@@ -42,15 +53,10 @@ type socket struct {
 	// owned by the reader
 	early []byte // what the HTTP server had read beyond the handshake
 
-	mu sync.Mutex
 	// guarded by mu
-	pending    []byte // the rest of a frame that was begun, then control frames
-	controls   int    // bytes of control frames in pending
-	slow       bool   // the slow writer has the socket
-	closeSent  bool   // a close frame was accepted
-	closeAfter bool   // close once pending is written
-	closed     bool
-	end        end // first cause of the end
+	pending  []byte // the rest of a frame that was begun, then control frames
+	controls int    // bytes of control frames in pending
+	end      end    // first cause of the end
 }
 
 // end is why a connection ended.
@@ -103,9 +109,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (s *socket) attach(nc net.Conn) {
 	s.Conn = nc
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		if raw, err := tcp.SyscallConn(); err == nil {
-			s.raw = raw
-		}
+		s.fd, s.plain = descriptor(tcp)
 	}
 }
 
@@ -188,11 +192,10 @@ func (s *socket) control(p []byte, closing bool) {
 		}
 		return
 	}
-	var snd sender
 	n := 0
-	if s.raw != nil {
+	if s.plain {
 		var err error
-		if n, err = snd.send(s.raw, p); err != nil {
+		if n, err = writeNow(s.fd, p); err != nil {
 			s.fail()
 			return
 		}
@@ -236,7 +239,7 @@ const (
 // send writes whole frames without blocking. marks are their ends in b. It
 // returns how many frames it took over: those after them are still the
 // caller's, to be sent, or replaced by newer ones, once the socket is writable.
-func (s *socket) send(snd *sender, b []byte, marks []mark) (taken int, result sent) {
+func (s *socket) send(b []byte, marks []mark) (taken int, result sent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.closeSent {
@@ -245,12 +248,12 @@ func (s *socket) send(snd *sender, b []byte, marks []mark) (taken int, result se
 	if s.slow {
 		return 0, sentSlow
 	}
-	if s.raw == nil {
+	if !s.plain {
 		s.pending = append(s.pending, b...)
 		s.startSlow()
 		return len(marks), sentSlow
 	}
-	n, err := snd.send(s.raw, b)
+	n, err := writeNow(s.fd, b)
 	if err != nil {
 		s.fail()
 		return 0, sentDead
@@ -424,44 +427,19 @@ func (s *socket) linger(d time.Duration, most int64) {
 	_, _ = io.CopyN(io.Discard, s.Conn, most)
 }
 
-// sender makes one non-blocking write. Each shard has its own, so that a write
-// allocates nothing.
-type sender struct {
-	b   []byte
-	n   int
-	err error
-	fn  func(fd uintptr) bool
-}
-
-// send writes what the kernel takes at once. A full socket is no error.
-func (w *sender) send(raw syscall.RawConn, b []byte) (int, error) {
-	if w.fn == nil {
-		w.fn = w.write
-	}
-	w.b, w.n, w.err = b, 0, nil
-	err := raw.Write(w.fn)
-	w.b = nil
-	if err != nil {
-		return 0, err
-	}
-	return w.n, w.err
-}
-
-// write is called with the connection's descriptor, which cannot be closed
-// meanwhile. It reports true: never wait.
-func (w *sender) write(fd uintptr) bool {
+// writeNow writes what the kernel takes at once. A full socket is no error.
+func writeNow(fd int, b []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), w.b)
+		n, err := write(fd, b)
 		switch {
 		case err == nil:
-			w.n = n
+			return n, nil
 		case errors.Is(err, syscall.EINTR):
-			continue
 		case errors.Is(err, syscall.EAGAIN):
+			return 0, nil
 		default:
-			w.err = err
+			return 0, err
 		}
-		return true
 	}
 }
 

@@ -71,10 +71,9 @@ func numbered(first, n, size int) (b []byte, marks []mark) {
 // took over.
 func fill(t *testing.T, s *socket) (frames int) {
 	t.Helper()
-	var snd sender
 	for range 10000 {
 		b, marks := numbered(frames, 7, 3000)
-		n, result := s.send(&snd, b, marks)
+		n, result := s.send(b, marks)
 		frames += n
 		switch result {
 		case sentSlow:
@@ -113,9 +112,8 @@ func TestCloseFrameBehindAPartialWrite(t *testing.T) {
 		if n, err := s.Write(closeFrame(1000, "")); n != 4 || err != nil { // the library's echo is swallowed
 			t.Errorf("%d %v", n, err)
 		}
-		var snd sender
 		b, marks := numbered(0, 1, 100)
-		if n, result := s.send(&snd, b, marks); n != 0 || result != sentDead {
+		if n, result := s.send(b, marks); n != 0 || result != sentDead {
 			t.Errorf("data after a close frame: %d %v", n, result)
 		}
 		if round%2 == 0 {
@@ -224,10 +222,9 @@ func TestConcurrentWriters(t *testing.T) {
 		hands.Go(func() {
 			defer s.sendClose(wire.CloseGoingAway, "done")
 			defer close(stop)
-			var snd sender
 			for sent := 0; sent < total; {
 				b, marks := numbered(sent, min(5, total-sent), 700)
-				n, result := s.send(&snd, b, marks)
+				n, result := s.send(b, marks)
 				sent += n
 				switch result {
 				case sentSlow:
@@ -298,12 +295,11 @@ func TestSocketOverAPipe(t *testing.T) {
 	s, writable := newTestSocket(t, here)
 	peer := newRawClient(t, there)
 	t.Cleanup(func() { there.Close() })
-	var snd sender
 	b, marks := numbered(0, 3, 100)
-	if n, result := s.send(&snd, b, marks); n != 3 || result != sentSlow {
+	if n, result := s.send(b, marks); n != 3 || result != sentSlow {
 		t.Fatalf("%d %v", n, result)
 	}
-	if n, result := s.send(&snd, b, marks); n != 0 || result != sentSlow {
+	if n, result := s.send(b, marks); n != 0 || result != sentSlow {
 		t.Fatalf("%d %v", n, result)
 	}
 	for i := range 3 {

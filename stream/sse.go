@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/swapcast/swapcast/stream/wire"
@@ -177,7 +176,7 @@ func (c *conn) takeOver(w http.ResponseWriter) *problem {
 	}
 	c.sock.attach(nc)
 	c.srv.sizeSendBuffer(c.sock.Conn)
-	dieUnheard(c.sock.raw, c.srv.opts.Timing.DeadAfter)
+	c.sock.dieUnheard(c.srv.opts.Timing.DeadAfter)
 	head := append([]byte(nil), "HTTP/1.1 200 OK\r\n"+
 		"Content-Type: text/event-stream\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\nConnection: close\r\nVary: Origin\r\n"...)
 	if origin := w.Header().Get("Access-Control-Allow-Origin"); origin != "" {
@@ -290,10 +289,10 @@ func (s *shard) position(r *request, granted []*topic) uint64 {
 
 // dieUnheard makes the kernel give up a connection whose peer has acknowledged
 // nothing for d: a stream's client says nothing that would show that it is alive.
-func dieUnheard(raw syscall.RawConn, d time.Duration) {
-	if raw == nil {
-		return
+func (s *socket) dieUnheard(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plain && !s.closed {
+		setUserTimeout(s.fd, d) // without it the kernel's own patience holds, some 15 minutes
 	}
-	// Without it the kernel's own patience holds, some 15 minutes.
-	_ = raw.Control(func(fd uintptr) { setUserTimeout(fd, d) })
 }

@@ -4,4 +4,4 @@ package stream
 
 import "time"
 
-func setUserTimeout(uintptr, time.Duration) {}
+func setUserTimeout(int, time.Duration) {}

@@ -32,7 +32,7 @@ func BenchmarkWindows(b *testing.B) {
 	for i := range connections {
 		c := s.newConn(nil, 100*time.Millisecond)
 		c.batch = true
-		c.sock.Conn, c.sock.raw = sinkConn{}, sinkRaw{null.Fd()}
+		c.sock.Conn, c.sock.plain, c.sock.fd = sinkConn{}, true, int(null.Fd())
 		c.shard.do(item{what: itemJoin, conn: c})
 		r := &request{subscribe: true, channel: chanPrices}
 		for j := range each {
