@@ -62,17 +62,17 @@ type allowance struct {
 
 // delivery is what there is to write to a client. Owned by the shard.
 type delivery struct {
+	dirty    bool // in the shard's list of those with something due
+	full     bool // the socket takes nothing; itemWritable will come
+	ending   bool // was told to close, or has ended: nothing more is sent
+	awaited  bool // the shard's wheel has the window's end
+	box      mailbox
+	lost     swapcast.Gap // to be told once earlier gaps have left; ToSlot 0: none
 	subs     map[subKey]*subscription
 	held     []*subscription // those whose price waits for the window's end
-	awaited  bool            // the shard's wheel has the window's end
-	box      mailbox
 	ids      *eventIDs       // of a stream of relayed trades, made before the shard hears of it; nil: others
 	behind   []*subscription // those that are given what they lack, the first one first
-	lost     swapcast.Gap    // to be told once earlier gaps have left; ToSlot 0: none
 	wallets  int             // of subs, those to balances
-	dirty    bool            // in the shard's list of those with something due
-	full     bool            // the socket takes nothing; itemWritable will come
-	ending   bool            // was told to close, or has ended: nothing more is sent
 	closeBy  time.Duration   // when an ending connection is cut
 	nextPing time.Duration
 }
