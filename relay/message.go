@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -71,6 +72,9 @@ func parseMessage(data []byte) (message, error) {
 		return message{}, fmt.Errorf("%w: time: %w", errMessage, err)
 	}
 	m.body = body
+	if (m.kind == kindPrice || m.kind == kindTrade) && !json.Valid(body) { // it goes to clients as it is
+		return message{}, fmt.Errorf("%w: the body is no JSON", errMessage)
+	}
 	return m, nil
 }
 

@@ -2,14 +2,18 @@ package relay
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/gagliardetto/solana-go"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/swapcast/swapcast"
+	"github.com/swapcast/swapcast/stream"
+	"github.com/swapcast/swapcast/stream/wire"
 )
 
 // event is a trade that is told, or taken back.
@@ -136,7 +140,7 @@ func TestToldOnce(t *testing.T) {
 func FuzzParseMessage(f *testing.F) {
 	for _, m := range []message{
 		{kind: kindPrice, seq: 1, receivedAt: 2, body: []byte(`{"type":"price"}`)},
-		{kind: kindTrade, commitment: swapcast.Confirmed, seq: 1<<64 - 1, receivedAt: -1, body: []byte("a b")},
+		{kind: kindTrade, commitment: swapcast.Confirmed, seq: 1<<64 - 1, receivedAt: -1, body: []byte(`{"a": "b"}`)},
 		{kind: kindClock},
 	} {
 		f.Add(m.append(nil))
@@ -153,5 +157,41 @@ func FuzzParseMessage(f *testing.F) {
 		}
 		_ = readTold([]string{string(data)})
 		_ = slotOf(data)
+	})
+}
+
+// FuzzUpdates: whatever comes over a mint's channel, it is numbered and handed on, or
+// counted as not understood; nothing but what is JSON reaches the clients.
+func FuzzUpdates(f *testing.F) {
+	for _, m := range []message{
+		{kind: kindPrice, seq: 7, body: []byte(`{"type":"price","slot":3,"seq":7,"ts":5}`)},
+		{kind: kindTrade, seq: 1, receivedAt: 5, body: []byte(`{"type":"trade","slot":3,"signature":"x","index":2,"seq":1,"ts":5}`)},
+		{kind: kindTrade, seq: 1, body: []byte(`{"type":"tra`)},
+		{kind: kindCandle, body: []byte(`{"Interval":2,"Start":1764000000,"Open":1,"High":2,"Low":1,"Close":2,"Trades":3,"Final":true}`)},
+		{kind: kindCandle, body: []byte(`{"Interval":200,"Commitment":9}`)},
+		{kind: kindBalance, body: []byte(`{"Amount":5,"Decimals":9,"Slot":3}`)},
+		{kind: kindBalance, body: []byte(`null`)},
+		{kind: kindClock, receivedAt: 1764000000},
+	} {
+		f.Add(m.append(nil))
+	}
+	out, err := stream.New(stream.Options{Epoch: "fuzz"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := parseMessage(data)
+		if err != nil || (m.kind == kindTrade && m.seq != 1) { // others are read from Redis
+			return
+		}
+		e := &Edge{opts: Options{Stream: out, Metrics: NewMetrics(prometheus.NewRegistry())}}
+		p := newPart(e, 0)
+		x := &followed{subject: stream.Subject{Channel: wire.ChannelPrices, Key: solana.PublicKey(sha256.Sum256(data))}, state: live}
+		p.message(t.Context(), x, &m)
+		_ = readTold([]string{string(data)})
+		_ = slotOf(m.body)
+		if m.kind == kindTrade && x.trades != 1 || m.kind == kindPrice && x.prices != m.seq {
+			t.Errorf("%q: %d trades, price %d", data, x.trades, x.prices)
+		}
 	})
 }

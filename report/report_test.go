@@ -508,6 +508,37 @@ func TestScrub(t *testing.T) {
 	}
 }
 
+// FuzzScrub: a secret that was configured is found wherever it stands in a text, and
+// what is left is left alone by a second look.
+func FuzzScrub(f *testing.F) {
+	f.Add("dial https://rpc.example.org/v2/", "0123abcd", "?x=1: refused")
+	f.Add("x-token=", "abc=def", ", retrying")
+	f.Add("key", "[\xff\x00]", "%5B")
+	f.Add("Bearer ", "a b c d", " Basic x")
+	f.Fuzz(func(t *testing.T, before, secret, after string) {
+		if len(secret) < 6 || strings.Contains("[redacted]", secret) || strings.ContainsAny(secret, "[]") {
+			t.Skip("shorter ones are looked for alone, and what stands for them may stay")
+		}
+		scrub := func(text string) string {
+			event := sentry.NewEvent()
+			event.Message = text
+			event.Tags = map[string]string{"a": text}
+			event = report.ScrubForTest([]string{secret}, event)
+			if event.Tags["a"] != event.Message {
+				t.Fatalf("%q as a tag, %q as a message", event.Tags["a"], event.Message)
+			}
+			return event.Message
+		}
+		got := scrub(before + secret + after)
+		if strings.Contains(got, secret) {
+			t.Errorf("%q is left in %q", secret, got)
+		}
+		if again := scrub(got); strings.Contains(again, secret) {
+			t.Errorf("%q becomes %q", got, again)
+		}
+	})
+}
+
 // The metrics have every series from the start.
 func TestMetrics(t *testing.T) {
 	t.Parallel()

@@ -84,7 +84,9 @@
 // shard takes up all that is queued, fills mailboxes, and then writes to each
 // client once. It adds no delay when idle, and under load the writes grow. A
 // write never blocks: what a socket does not take goes to a goroutine that
-// lives until that socket has room again.
+// lives until that socket has room again. It is one write(2) to the descriptor, past
+// net and its poller: at one message a write, what surrounds the kernel's send is
+// most of what a server can save.
 //
 // No write and no read sets a timer: deadlines and pings are a sweep of each
 // shard once a second.

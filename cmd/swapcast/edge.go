@@ -69,6 +69,12 @@ func (s *server) askIngest() http.Handler {
 	// The ingest says by itself which pages may read its answers.
 	refuse := func(w http.ResponseWriter, r *http.Request, detail string) {
 		api.AllowOrigin(w, r, s.config.AllowedOrigins)
+		if r.Method == http.MethodOptions { // or a page could not read how the request itself is refused
+			w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		writeProblem(w, http.StatusServiceUnavailable, "not_ready", detail)
 	}
 	proxy := &httputil.ReverseProxy{

@@ -112,18 +112,23 @@ func TestEdgeRefusesReadably(t *testing.T) {
 		base := "http://" + s.public.Addr().String()
 		within(t, "the edge answers", func() bool { return askFleet(t, base+"/healthz", nil) == http.StatusOK })
 		for origin, allowed := range want {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/prices", http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Origin", origin)
-			answer, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer.Body.Close()
-			if got := answer.Header.Values("Access-Control-Allow-Origin"); answer.StatusCode != http.StatusServiceUnavailable || strings.Join(got, " ") != allowed {
-				t.Errorf("%q asks with %q allowed: %s, %q, want %q", origin, origins, answer.Status, got, allowed)
+			for method, status := range map[string]int{http.MethodGet: http.StatusServiceUnavailable, http.MethodOptions: http.StatusNoContent} {
+				r, err := http.NewRequestWithContext(t.Context(), method, base+"/v1/swap", http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Origin", origin)
+				answer, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer.Body.Close()
+				if got := answer.Header.Values("Access-Control-Allow-Origin"); answer.StatusCode != status || strings.Join(got, " ") != allowed {
+					t.Errorf("%s: %q asks with %q allowed: %s, %q, want %q", method, origin, origins, answer.Status, got, allowed)
+				}
+				if preflight := answer.Header.Get("Access-Control-Allow-Headers") != ""; preflight != (method == http.MethodOptions) {
+					t.Errorf("%s: %v", method, answer.Header)
+				}
 			}
 		}
 	}
