@@ -55,10 +55,7 @@ func TestRest(t *testing.T) {
 	<-second.open
 	second.say <- begun(11)
 	r.next(t).Release()
-	st := r.sub.Status()
-	for deadline := time.Now().Add(10 * time.Second); st.Reconnects != 1 && time.Now().Before(deadline); st = r.sub.Status() { // the end is counted after it is told
-		time.Sleep(time.Millisecond)
-	}
+	st := r.reconnected(1)
 	if r.sub.Resting() || !st.Connected || st.Reconnects != 1 || st.Breaker != BreakerClosed {
 		t.Errorf("%+v", st)
 	}

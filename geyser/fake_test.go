@@ -193,6 +193,16 @@ func (r *running) any(t *testing.T) *Event {
 	return nil
 }
 
+// reconnected returns the status once so many streams have ended: an end is counted
+// after it is told, and while another stream goes on.
+func (r *running) reconnected(n uint64) Status {
+	st := r.sub.Status()
+	for deadline := time.Now().Add(10 * time.Second); st.Reconnects != n && time.Now().Before(deadline); st = r.sub.Status() {
+		time.Sleep(time.Millisecond)
+	}
+	return st
+}
+
 func slotUpdate(slot uint64, status pb.SlotStatus) *pb.SubscribeUpdate {
 	return &pb.SubscribeUpdate{UpdateOneof: &pb.SubscribeUpdate_Slot{Slot: &pb.SubscribeUpdateSlot{Slot: slot, Status: status}}}
 }

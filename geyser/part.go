@@ -182,8 +182,8 @@ func (p *part) handoverOver(cur, next *session) {
 // replaced notes the end of a stream that another one has taken over from.
 func (p *part) replaced(end ending) {
 	reason, _ := classify(end.err, end.cause)
-	p.reconnects.Add(1)
 	p.metrics.reconnect(reason)
+	p.reconnects.Add(1)
 	p.log.Info("stream was replaced", "reason", string(reason))
 }
 
@@ -219,8 +219,8 @@ func (p *part) ended(ctx context.Context, end ending) (time.Duration, error) {
 	if p.suspicious(reason, brought) {
 		act = retryAlarm
 	}
-	p.reconnects.Add(1)
 	p.metrics.reconnect(reason)
+	p.reconnects.Add(1)
 	switch {
 	case brought: // the breaker has been told
 	case learned, reason.aboutReplay(), p.live.Load() > 0:
@@ -248,8 +248,8 @@ func (p *part) left(ctx context.Context, end ending) error {
 	}
 	reason, _ := classify(end.err, end.cause)
 	p.reason.Store(&reason)
-	p.reconnects.Add(1)
 	p.metrics.reconnect(reason)
+	p.reconnects.Add(1)
 	p.log.InfoContext(ctx, "stream ended: another endpoint takes over, this one is left alone for a while")
 	return nil
 }
