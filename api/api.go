@@ -207,6 +207,13 @@ func (h *handler) readOnly(serve http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// Preflight answers a browser that asks whether a page may make a request.
+func Preflight(w http.ResponseWriter, methods string) {
+	w.Header().Set("Access-Control-Allow-Methods", methods)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // AllowOrigin tells the browser whether the asking page may read the answer, by what
 // Options.AllowedOrigins has.
 func AllowOrigin(w http.ResponseWriter, r *http.Request, allowed []string) {

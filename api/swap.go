@@ -69,10 +69,8 @@ func (h *handler) post(serve func(http.ResponseWriter, *http.Request, []byte)) h
 			serve(w, r, body)
 		case http.MethodOptions:
 			w.Header().Set("Allow", methods)
-			w.Header().Set("Access-Control-Allow-Methods", methods)
-			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 			w.Header().Set("Access-Control-Max-Age", "86400")
-			w.WriteHeader(http.StatusNoContent)
+			Preflight(w, methods)
 		default:
 			w.Header().Set("Allow", methods)
 			writeProblem(w, newProblem(CodeMethodNotAllowed, "", "this path takes POST alone"))

@@ -24,7 +24,10 @@ func (s *shard) deliver(it *item) {
 		}
 		return
 	}
-	l.took(it)
+	if !it.aside {
+		l.last = it.frame
+	}
+	l.snapshot = nil // its number is no longer the newest
 	for _, sub := range l.subs[n] {
 		switch {
 		case it.frame.kind == kindFinal:

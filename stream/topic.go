@@ -61,8 +61,8 @@ const (
 // that they will get.
 type local struct {
 	subs     [lanes][]*subscription
-	last     *frame // last state taken up (a price, candle or status); nil: none since the shard began to listen
-	snapshot *frame // the same marked as a snapshot; nil: not asked for yet
+	last     *frame // last state taken up, or the one from which the shard began to listen (a price, candle or status); nil: there is none
+	snapshot *frame // the same marked as a snapshot of the newest number; nil: not asked for yet
 	seqs     [lanes]uint64
 }
 
@@ -82,12 +82,15 @@ func (t *topic) listen(sh *shard, ch channel) {
 		if first {
 			t.ask(sh.srv)
 		}
-		l.last, l.snapshot = nil, t.candleSnapshot(sh.srv)
+		l.last = t.candleSnapshot(sh.srv)
 	case chanStatus:
-		l.last, l.snapshot = nil, t.statusSnapshot(sh.srv)
+		l.last = t.statusSnapshot(sh.srv)
 	case chanPrices:
-		l.last, l.snapshot = nil, t.priceSnapshot(sh.srv)
+		l.last = t.priceSnapshot(sh.srv)
+	default:
+		return
 	}
+	l.snapshot = l.last
 }
 
 // leave ends listen.
@@ -116,17 +119,6 @@ func (t *topic) priceSnapshot(s *Server) *frame {
 		p, m.TS = &swapcast.Price{Mint: t.key, Commitment: t.commitment}, s.opts.Now().UnixMilli()
 	}
 	return newFrame(kindPrice, priceSize, func(dst []byte) []byte { return wire.AppendPrice(dst, p, m) })
-}
-
-// took notes the newest state; of what is aside, its number alone.
-func (l *local) took(it *item) {
-	switch {
-	case !it.aside:
-		l.last = it.frame
-	case l.last == nil:
-		l.last = l.snapshot
-	}
-	l.snapshot = nil
 }
 
 // current returns the snapshot that fits what the shard's clients have got; nil

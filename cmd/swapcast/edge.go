@@ -70,9 +70,7 @@ func (s *server) askIngest() http.Handler {
 	refuse := func(w http.ResponseWriter, r *http.Request, detail string) {
 		api.AllowOrigin(w, r, s.config.AllowedOrigins)
 		if r.Method == http.MethodOptions { // or a page could not read how the request itself is refused
-			w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
-			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-			w.WriteHeader(http.StatusNoContent)
+			api.Preflight(w, "GET, HEAD, POST, OPTIONS")
 			return
 		}
 		writeProblem(w, http.StatusServiceUnavailable, "not_ready", detail)

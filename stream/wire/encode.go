@@ -86,8 +86,9 @@ func AppendCandle(dst []byte, c *swapcast.Candle, m Meta) []byte {
 	return append(dst, '}')
 }
 
-// AppendAsSnapshot appends a message that AppendPrice or AppendCandle made, now
-// marked as a snapshot as of seq, which is its own or a later one.
+// AppendAsSnapshot appends a message that AppendPrice, AppendCandle or AppendStatus
+// made, now marked as a snapshot as of seq, which is its own or a later one; a status
+// has none.
 func AppendAsSnapshot(dst, message []byte, seq uint64) []byte {
 	message = bytes.TrimSuffix(message[:len(message)-1], []byte(snapshotField))
 	// In a text quotes are escaped, so that none can look like the field.

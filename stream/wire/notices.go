@@ -27,7 +27,7 @@ func AppendBalance(dst []byte, b *swapcast.Balance, m Meta) []byte {
 	dst = appendCommitment(dst, b.Commitment)
 	dst = appendMeta(dst, m)
 	if m.Snapshot {
-		dst = append(dst, `,"snapshot":true`...)
+		dst = append(dst, snapshotField...)
 	}
 	if b.Corrects != 0 {
 		dst = append(dst, `,"corrects":`...)
@@ -140,7 +140,7 @@ func AppendStatus(dst []byte, s *Status, m Meta) []byte {
 	dst = append(dst, `,"ts":`...)
 	dst = strconv.AppendInt(dst, m.TS, 10)
 	if m.Snapshot {
-		dst = append(dst, `,"snapshot":true`...)
+		dst = append(dst, snapshotField...)
 	}
 	return append(dst, '}')
 }
