@@ -189,8 +189,10 @@ func TestServeFolderOfTransactions(t *testing.T) {
 	t.Parallel()
 	s := serveForTest(t, "--source", "replay:"+corpusFile(t, "tx")+"?speed=0")
 	var stats *ledger.Stats
+	// The statistics are those of a moment: what was sent last may come after it.
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if stats = s.pipeline.stats.Load(); stats != nil && s.upstream.ended() && stats.Slot != 0 && stats.Checkpoint == stats.Slot {
+		stats = s.pipeline.stats.Load()
+		if stats != nil && s.upstream.ended() && stats.Slot != 0 && stats.Checkpoint == stats.Slot && stats.Applied == s.feed.txs.Load() {
 			break
 		}
 	}
